@@ -1,0 +1,5 @@
+"""Entry point of the `dialtone` program."""
+
+
+def main() -> None:
+    raise SystemExit("being written")
