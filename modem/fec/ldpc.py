@@ -1,0 +1,123 @@
+"""5G NR LDPC codes: encoding and soft-decision decoding of blocks.
+
+Bits are uint8, one per element. LLRs are float32, ln P(b=0) - ln P(b=1);
+positive means 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modem.fec.base_graph import MAX_RATE, choose, lift
+from modem.fec.ldpc_kernel import LLR_LIMIT, decode_blocks
+
+Bits = npt.NDArray[np.uint8]
+
+_MAX_K = 22 * 384
+
+
+class DecodeResult(NamedTuple):
+    """What the decoder made of a batch of blocks.
+
+    bits        (blocks, k) uint8, hard decisions, right or wrong
+    converged   (blocks,) bool: every parity check holds and no info bit is left
+                undecided. No proof of correctness: check a CRC.
+    iterations  (blocks,) int32, iterations used
+    """
+
+    bits: Bits
+    converged: npt.NDArray[np.bool_]
+    iterations: npt.NDArray[np.int32]
+
+
+class LdpcCode:
+    """A code of k info bits (CRC included) in n sent bits.
+
+    1 <= k <= 8448, k / n <= 0.95. Below the lowest rate of the base graph (1/3 or
+    1/5) sent bits repeat. The first `systematic_bits` sent bits are info bits
+    2 * lifting_size to k - 1, the rest is parity. Raises ValueError for other k, n.
+    Source: 3GPP TS 38.212, 5.3.2 and 5.4.2.1.
+    """
+
+    def __init__(self, k: int, n: int) -> None:
+        if not 1 <= k <= _MAX_K:
+            raise ValueError(f"k must be 1 to {_MAX_K} bits, got {k}")
+        if k > MAX_RATE * n:
+            raise ValueError(f"k / n must be at most {MAX_RATE}, got {k} / {n}")
+        self.k = k
+        self.n = n
+        self.base_graph, self.lifting_size = choose(k, n)
+        self._lifted = lift(self.base_graph, self.lifting_size, k, n)
+        self.systematic_bits = int(np.count_nonzero(self._lifted.sent < k))
+
+    def encode(self, bits: Bits) -> Bits:
+        """Sent bits (blocks, n) of info bits (blocks, k)."""
+        bits = np.asarray(bits)
+        if bits.ndim != 2 or bits.shape[1] != self.k or bits.dtype != np.uint8:
+            raise ValueError(
+                f"bits must be (blocks, {self.k}) uint8, got {bits.shape} {bits.dtype}"
+            )
+        lifted, z = self._lifted, self.lifting_size
+        first_parity = lifted.graph.systematic_columns
+        # Each column is kept twice in a row: a rotated column is then one slice.
+        word = np.zeros((bits.shape[0], lifted.columns, 2, z), np.uint8)
+        info = np.zeros((bits.shape[0], first_parity * z), np.uint8)
+        info[:, : self.k] = bits
+        word[:, :first_parity] = info.reshape(-1, first_parity, 1, z)
+        twice = word.reshape(bits.shape[0], lifted.columns, 2 * z)
+
+        def row_sum(row: int) -> Bits:
+            """What the columns filled so far contribute to a row's checks."""
+            total = np.zeros((bits.shape[0], z), np.uint8)
+            for edge in range(lifted.first_edge[row], lifted.first_edge[row + 1]):
+                shift = lifted.shift[edge]
+                total ^= twice[:, lifted.column[edge], shift : shift + z]
+            return total
+
+        # In the sum of the core rows every parity column but the first cancels, and of
+        # the first's three circulants two are equal.
+        core = lifted.first_edge[4]
+        first = lifted.shift[:core][lifted.column[:core] == first_parity]
+        shift = int(np.bitwise_xor.reduce(first))
+        solved = row_sum(0) ^ row_sum(1) ^ row_sum(2) ^ row_sum(3)
+        word[:, first_parity] = np.roll(solved, shift, 1)[:, None]
+        for row in range(lifted.rows):
+            if row != 3:
+                column = first_parity + row + (row < 3)
+                word[:, column] = row_sum(row)[:, None]
+        return word[:, :, 0].reshape(bits.shape[0], -1)[:, lifted.sent]
+
+    def decode(self, llr: npt.NDArray[np.float32], max_iterations: int = 25) -> DecodeResult:
+        """Info bits of received LLRs (blocks, n); positive means 0.
+
+        LLRs of any size are taken, those that are not a number as unknown.
+        """
+        llr = np.asarray(llr)
+        if llr.ndim != 2 or llr.shape[1] != self.n:
+            raise ValueError(f"llr must be (blocks, {self.n}), got {llr.shape}")
+        lifted, z = self._lifted, self.lifting_size
+        blocks = llr.shape[0]
+        word = np.zeros((blocks, lifted.columns * z), np.float32)
+        known = np.nan_to_num(llr.astype(np.float32, copy=False), nan=0.0)
+        known = np.clip(known, -LLR_LIMIT, LLR_LIMIT)
+        period = lifted.sent_once
+        for start in range(0, self.n, period):
+            word[:, lifted.sent[start : start + period]] += known[:, start : start + period]
+        np.clip(word, -LLR_LIMIT, LLR_LIMIT, out=word)
+        word[:, slice(*lifted.filler)] = LLR_LIMIT
+        converged = np.empty(blocks, np.bool_)
+        iterations = np.empty(blocks, np.int32)
+        total = word.reshape(blocks, lifted.columns, z)
+        decode_blocks(
+            total,
+            lifted.first_edge,
+            lifted.column,
+            lifted.shift,
+            max_iterations,
+            converged,
+            iterations,
+        )
+        info = word[:, : self.k]
+        converged &= (info != 0).all(axis=1)
+        return DecodeResult((info < 0).astype(np.uint8), converged, iterations)
