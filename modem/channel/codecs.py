@@ -64,12 +64,20 @@ def mp3(signal: Signal, _rng: np.random.Generator, kbps: float) -> Signal:
 
 def encode_mp3(signal: Signal, kbps: int) -> IO[bytes]:
     """An MP3 file of exactly this constant bit rate; raises ChannelError where there is none."""
-    rates = MP3_KBPS.get(signal.sample_rate, ())
+    level = mp3_compression_level(signal.sample_rate, kbps)
+    return _encoded(signal, "MP3", "MPEG_LAYER_III", level)
+
+
+def mp3_compression_level(sample_rate: int, kbps: int) -> float:
+    """What libsndfile must be told for a constant bit rate of exactly kbps.
+
+    Raises ChannelError when MP3 has no such bit rate at this sample rate.
+    """
+    rates = MP3_KBPS.get(sample_rate, ())
     if kbps not in rates:
-        raise ChannelError(f"no MP3 of {kbps} kbit/s at {signal.sample_rate} Hz")
+        raise ChannelError(f"no MP3 of {kbps} kbit/s at {sample_rate} Hz")
     # A little above the nominal rate: the mapping truncates, and level 1.0 itself is refused.
-    level = (rates[-1] - kbps - 0.25) / (rates[-1] - rates[0])
-    return _encoded(signal, "MP3", "MPEG_LAYER_III", max(level, 0.0))
+    return max(0.0, (rates[-1] - kbps - 0.25) / (rates[-1] - rates[0]))
 
 
 def _voice(signal: Signal, container: str, subtype: str) -> Signal:

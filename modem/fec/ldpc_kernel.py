@@ -19,11 +19,13 @@ from numba import njit
 
 Reals = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Unsigned = np.uint64
 
 # Bounds every message, so that totals stay far from overflow whatever the input.
 LLR_LIMIT = np.float32(1e4)
 
 _ZERO = np.float32(0)
+_ONE = np.float32(1)
 
 
 @njit(nogil=True, fastmath=True)
@@ -34,59 +36,94 @@ def _correction(x: np.float32) -> np.float32:
 
 
 @njit(nogil=True, fastmath=True)
-def _box_plus(a: Reals, b: Reals, out: Reals) -> None:
-    """out = a [+] |b|, element by element."""
-    for i in range(out.size):
-        x = a[i]
-        y = abs(b[i])
+def _box_plus(a: Reals, row_a: int, b: Reals, row_b: int, out: Reals, row_out: int) -> None:
+    """Row of `out` = row of `a` [+] |row of `b`|, element by element."""
+    for i in range(out.shape[1]):
+        x = a[row_a, i]
+        y = abs(b[row_b, i])
         value = min(x, y) + _correction(x + y) - _correction(abs(x - y))
-        out[i] = max(value, _ZERO)
+        out[row_out, i] = max(value, _ZERO)
 
 
 @njit(nogil=True, fastmath=True)
-def _copy_size(incoming: Reals, out: Reals) -> None:
-    for i in range(out.size):
-        out[i] = abs(incoming[i])
+def _copy_size(source: Reals, row: int, out: Reals, row_out: int) -> None:
+    for i in range(out.shape[1]):
+        out[row_out, i] = abs(source[row, i])
 
 
 @njit(nogil=True, fastmath=True)
-def _receive(total: Reals, message: Reals, incoming: Reals, sign: Reals) -> None:
-    """What the members of the checks say, less what these checks told them before."""
-    for i in range(incoming.size):
-        value = total[i] - message[i]
-        value = min(max(value, -LLR_LIMIT), LLR_LIMIT)
-        incoming[i] = value
-        sign[i] = -sign[i] if value < _ZERO else sign[i]
+def _fill(row: Reals, value: np.float32) -> None:
+    for i in range(row.size):
+        row[i] = value
 
 
 @njit(nogil=True, fastmath=True)
-def _send(incoming: Reals, sign: Reals, message: Reals, total: Reals) -> None:
-    """Give the message magnitudes their signs and add them to the members."""
-    for i in range(incoming.size):
-        value = message[i] * sign[i]
-        value = -value if incoming[i] < _ZERO else value
-        message[i] = value
-        total[i] = incoming[i] + value
+def _less(total: np.float32, message: np.float32) -> np.float32:
+    return min(max(total - message, -LLR_LIMIT), LLR_LIMIT)
 
 
 @njit(nogil=True, fastmath=True)
-def _flip_signs(total: Reals, sign: Reals) -> None:
-    for i in range(sign.size):
-        sign[i] = -sign[i] if total[i] < _ZERO else sign[i]
+def _flip(value: np.float32, other: np.float32) -> np.float32:
+    return -value if other < _ZERO else value
+
+
+@njit(nogil=True, fastmath=True)
+def _receive(
+    word: Reals, column: int, shift: Unsigned, messages: Reals, edge: int,
+    incoming: Reals, member: int, sign: Reals,
+) -> None:  # fmt: skip
+    """What one member of each check says, less what these checks told it before."""
+    z = np.uint64(sign.size)
+    head = z - shift
+    for i in range(head):
+        value = _less(word[column, shift + i], messages[edge, i])
+        incoming[member, i] = value
+        sign[i] = _flip(sign[i], value)
+    for i in range(head, z):
+        value = _less(word[column, i - head], messages[edge, i])
+        incoming[member, i] = value
+        sign[i] = _flip(sign[i], value)
+
+
+@njit(nogil=True, fastmath=True)
+def _send(
+    word: Reals, column: int, shift: Unsigned, messages: Reals, edge: int,
+    incoming: Reals, member: int, sign: Reals,
+) -> None:  # fmt: skip
+    """Give the message magnitudes their signs and add them to what the member said."""
+    z = np.uint64(sign.size)
+    head = z - shift
+    for i in range(head):
+        value = _flip(messages[edge, i] * sign[i], incoming[member, i])
+        messages[edge, i] = value
+        word[column, shift + i] = incoming[member, i] + value
+    for i in range(head, z):
+        value = _flip(messages[edge, i] * sign[i], incoming[member, i])
+        messages[edge, i] = value
+        word[column, i - head] = incoming[member, i] + value
+
+
+@njit(nogil=True, fastmath=True)
+def _flip_signs(word: Reals, column: int, shift: Unsigned, sign: Reals) -> None:
+    z = np.uint64(sign.size)
+    head = z - shift
+    for i in range(head):
+        sign[i] = _flip(sign[i], word[column, shift + i])
+    for i in range(head, z):
+        sign[i] = _flip(sign[i], word[column, i - head])
 
 
 @njit(nogil=True, fastmath=True)
 def _satisfied(word: Reals, first_edge: Ints, column: Ints, shift: Ints, sign: Reals) -> bool:
     """Whether the signs of the totals fulfil every check; stops at the first that fails."""
-    z = sign.size
     for row in range(first_edge.size - 1):
-        sign[:] = 1
+        _fill(sign, _ONE)
         for edge in range(first_edge[row], first_edge[row + 1]):
-            total = word[column[edge]]
-            head = z - shift[edge]
-            _flip_signs(total[z - head :], sign[:head])
-            _flip_signs(total[: z - head], sign[head:])
-        if sign.min() < _ZERO:
+            _flip_signs(word, column[edge], np.uint64(shift[edge]), sign)
+        least = _ONE
+        for i in range(sign.size):
+            least = min(least, sign[i])
+        if least < _ZERO:
             return False
     return True
 
@@ -123,35 +160,30 @@ def decode_blocks(
     sign = np.empty(z, np.float32)
     for block in range(total.shape[0]):
         word = total[block]
-        messages[:] = 0
+        for edge in range(column.size):
+            _fill(messages[edge], _ZERO)
         converged[block] = False
         iterations[block] = max_iterations
         for iteration in range(max_iterations):
             for row in range(first_edge.size - 1):
                 begin = first_edge[row]
                 last = first_edge[row + 1] - begin - 1
-                sign[:] = 1
+                _fill(sign, _ONE)
                 for k in range(last + 1):
-                    member = word[column[begin + k]]
-                    message = messages[begin + k]
-                    head = z - shift[begin + k]
-                    _receive(member[z - head :], message[:head], incoming[k, :head], sign[:head])
-                    _receive(member[: z - head], message[head:], incoming[k, head:], sign[head:])
-                _copy_size(incoming[0], before[1])
+                    e = begin + k
+                    _receive(word, column[e], np.uint64(shift[e]), messages, e, incoming, k, sign)
+                _copy_size(incoming, 0, before, 1)
                 for k in range(2, last + 1):
-                    _box_plus(before[k - 1], incoming[k - 1], before[k])
-                _copy_size(incoming[last], after[(last - 1) % 2])
-                messages[begin + last] = before[last]
+                    _box_plus(before, k - 1, incoming, k - 1, before, k)
+                _copy_size(before, last, messages, begin + last)
+                _copy_size(incoming, last, after, (last - 1) % 2)
                 for k in range(last - 1, 0, -1):
-                    _box_plus(before[k], after[k % 2], messages[begin + k])
-                    _box_plus(after[k % 2], incoming[k], after[(k - 1) % 2])
-                messages[begin] = after[0]
+                    _box_plus(before, k, after, k % 2, messages, begin + k)
+                    _box_plus(after, k % 2, incoming, k, after, (k - 1) % 2)
+                _copy_size(after, 0, messages, begin)
                 for k in range(last + 1):
-                    member = word[column[begin + k]]
-                    message = messages[begin + k]
-                    head = z - shift[begin + k]
-                    _send(incoming[k, :head], sign[:head], message[:head], member[z - head :])
-                    _send(incoming[k, head:], sign[head:], message[head:], member[: z - head])
+                    e = begin + k
+                    _send(word, column[e], np.uint64(shift[e]), messages, e, incoming, k, sign)
             if _satisfied(word, first_edge, column, shift, sign):
                 converged[block] = True
                 iterations[block] = iteration + 1

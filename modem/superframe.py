@@ -1,0 +1,118 @@
+"""Code blocks of a superframe: packets to cells of the payload symbols, and LLRs back to packets.
+
+data packets -> Reed-Solomon parity across them -> CRC -> LDPC -> interleave, scramble -> cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modem.constellation import map_bits
+from modem.fec.crc import crc24a
+from modem.fec.interleaver import block_slots, scrambling_sequence
+from modem.fec.ldpc import LdpcCode
+from modem.fec.reed_solomon import encode as rs_encode
+from modem.fec.reed_solomon import recover as rs_recover
+from modem.profile import CRC_BITS, Profile, Speed, parity_blocks
+
+_LOWEST_RATE = 0.21  # a code block that leaves cells over lengthens its parity down to this rate
+
+
+@dataclass(frozen=True)
+class DecodedBlocks:
+    """packets: one for each data block, None where it is lost; failed: blocks the LDPC decoder
+    could not restore, before Reed-Solomon."""
+
+    packets: list[bytes | None]
+    failed: int
+    blocks: int
+
+    @property
+    def lost(self) -> int:
+        """Packets that could not be recovered."""
+        return sum(packet is None for packet in self.packets)
+
+
+class Layout:
+    """Where everything lies in the payload of one superframe; the same for equal arguments.
+
+    data_blocks  packets of the superframe; Reed-Solomon parity blocks come on top
+    """
+
+    def __init__(self, profile: Profile, speed: Speed, data_blocks: int) -> None:
+        waveform = profile.numerology
+        self.speed = speed
+        self.data_blocks = data_blocks
+        self.parity_blocks = parity_blocks(data_blocks)
+        blocks = data_blocks + self.parity_blocks
+        top = speed.top_hz * waveform.fft_size / waveform.sample_rate
+        self.loaded = np.flatnonzero(waveform.carriers <= top)
+        nominal = int(np.ceil(speed.k / speed.rate))
+        pilots = waveform.pilot_index(profile.symbols)
+        is_data = np.zeros((profile.symbols, waveform.carriers.size), bool)
+        is_data[:, self.loaded] = True
+        np.put_along_axis(is_data, pilots, False, axis=1)
+        per_symbol = np.cumsum(is_data.sum(axis=1)) * speed.order
+        self.symbols = int(np.searchsorted(per_symbol, blocks * nominal)) + 1
+        if self.symbols > profile.symbols:
+            # A full superframe may fall short of the nominal length by the pilots' uneven share.
+            self.symbols = profile.symbols
+        self.pilots = pilots[: self.symbols]
+        self.cells = np.flatnonzero(is_data[: self.symbols])
+        slots = self.cells.size * speed.order
+        length = min(slots // blocks, int(speed.k / _LOWEST_RATE))
+        self.code = LdpcCode(speed.k, length)
+        half = speed.order // 2
+        strength = np.tile(half - 1 - np.arange(speed.order) % half, self.cells.size)
+        self.slots = block_slots(strength, blocks, length)
+        self.scramble = scrambling_sequence(slots)
+        self._shape = (self.symbols, waveform.carriers.size)
+        self._reference = waveform.reference
+
+    def encode(self, packets: Sequence[bytes]) -> NDArray[np.complex64]:
+        """Packets of packet_bytes each, data_blocks of them, to cells (symbols, carriers)."""
+        data = np.frombuffer(b"".join(packets), np.uint8).reshape(self.data_blocks, -1)
+        blocks = np.concatenate((data, rs_encode(data, self.parity_blocks)))
+        coded = self.code.encode(np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1))
+        bits = self.scramble.copy()
+        bits[self.slots] ^= coded
+        grid = np.zeros(self._shape, np.complex64)
+        np.put_along_axis(grid, self.pilots, self._reference[self.pilots], axis=1)
+        grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order)
+        return grid
+
+    def decode(self, llr: NDArray[np.float32]) -> DecodedBlocks:
+        """LLRs (cells, order) of the data cells, in the order of `cells`, to packets."""
+        flat = llr.reshape(-1) * (1 - 2 * self.scramble.astype(np.float32))
+        result = self.code.decode(flat[self.slots])
+        received = np.packbits(result.bits, axis=1)
+        blocks, crc = received[:, : -CRC_BITS // 8], received[:, -CRC_BITS // 8 :]
+        good = result.converged & (_crc(blocks) == crc).all(axis=1)
+        failed = int((~good).sum())
+        if 0 < failed <= self.parity_blocks:
+            blocks = np.concatenate((rs_recover(blocks, ~good, self.parity_blocks), blocks[self.data_blocks :]))
+            good[:] = True
+        packets = [
+            row.tobytes() if fine else None
+            for row, fine in zip(blocks[: self.data_blocks], good[: self.data_blocks], strict=True)
+        ]
+        return DecodedBlocks(packets, failed, len(good))
+
+
+def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """CRC-24A of each row as three bytes, highest first; inverted, so that an all-zero block,
+    which is what the decoder makes of silence, does not pass."""
+    value = crc24a(blocks) ^ 0xFFFFFF
+    return np.stack([(value >> shift) & 0xFF for shift in (16, 8, 0)], axis=1).astype(np.uint8)
+
+
+@lru_cache(maxsize=8)
+def layout(profile: Profile, speed: Speed, data_blocks: int) -> Layout:
+    """The layout for these arguments, made once."""
+    return Layout(profile, speed, data_blocks)
+

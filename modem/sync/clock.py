@@ -1,0 +1,103 @@
+"""Tracking of delay, phase and gain from symbol to symbol.
+
+A difference of sampling clocks and a change of the path's length are both pure delays: they turn
+the phase of carrier k in proportion to k. So one delay is fitted over all pilots of a symbol,
+followed by a second-order (alpha-beta) loop from symbol to symbol.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_ALPHA, _BETA = 0.5, 0.15  # loop gains; the pilots of one symbol already fix the delay well
+
+
+@njit(cache=True, nogil=True)
+def track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality):  # type: ignore[no-untyped-def]
+    """Fit exp(-2j pi k tau / N) and a complex gain to the pilots of each symbol.
+
+    pilots   (symbols, p) complex64, received over expected cells, weighted by their reliability
+    bins     (symbols, p) int64, FFT bins of the pilots
+    reach    largest step between prediction and measurement [samples]
+    slope    expected change of the delay per symbol [samples]
+    delays   (symbols,) float64, filled: delay [samples], positive is late
+    gains    (symbols,) complex128, filled: common gain, after the delay is taken off
+    quality  (symbols,) float32, filled: coherence of the pilots, 0 to 1
+
+    The maximum of |sum z exp(2j pi k tau / N)| is searched on a grid around the prediction and
+    then refined by a parabola. Source: maximum likelihood delay of a known signal in white noise.
+    """
+    symbols, count = pilots.shape
+    predicted = slope
+    steps = int(np.ceil(reach / 0.25))
+    for s in range(symbols):
+        best = -1.0
+        chosen = 0
+        scores = np.zeros(2 * steps + 1)
+        total = 0.0
+        for p in range(count):
+            total += abs(pilots[s, p])
+        for i in range(2 * steps + 1):
+            tau = predicted + (i - steps) * 0.25
+            turn = 2j * np.pi * tau / fft_size
+            accumulated = 0j
+            for p in range(count):
+                accumulated += pilots[s, p] * np.exp(turn * bins[s, p])
+            scores[i] = accumulated.real**2 + accumulated.imag**2
+            if scores[i] > best:
+                best = scores[i]
+                chosen = i
+        tau = predicted + (chosen - steps) * 0.25
+        width = 0.25
+        for _ in range(3):
+            left = 0j
+            middle = 0j
+            right = 0j
+            for p in range(count):
+                centre = pilots[s, p] * np.exp(2j * np.pi * tau / fft_size * bins[s, p])
+                side = np.exp(2j * np.pi * width / fft_size * bins[s, p])
+                left += centre * side.conjugate()
+                middle += centre
+                right += centre * side
+            low = abs(left) ** 2
+            high = abs(right) ** 2
+            bend = low + high - 2 * abs(middle) ** 2
+            if bend < 0:
+                tau += min(max(0.5 * width * (low - high) / bend, -width), width)
+            width /= 3
+        accumulated = 0j
+        weight = 0.0
+        for p in range(count):
+            accumulated += pilots[s, p] * np.exp(2j * np.pi * tau / fft_size * bins[s, p])
+            weight += 1.0
+        delays[s] = tau
+        gains[s] = accumulated / weight
+        quality[s] = abs(accumulated) / total if total > 0 else 0.0
+        trust = quality[s] ** 2
+        error = tau - predicted
+        slope += _BETA * trust * error
+        predicted += _ALPHA * trust * error + slope
+
+
+def fit_line(delays, quality):  # type: ignore[no-untyped-def]
+    """Slope [samples per symbol] of delays (symbols,) that start from zero at symbol 0, outliers
+    (slipped or silenced symbols) left out. Returns (slope, residuals (symbols,))."""
+    s = np.arange(1, delays.size + 1, dtype=np.float64)
+    keep = quality > 0.5
+    slope = 0.0
+    intercept = 0.0
+    for _ in range(3):
+        if keep.sum() < 2:
+            break
+        weight = keep * quality**2
+        mean_s = np.average(s, weights=weight)
+        mean_d = np.average(delays, weights=weight)
+        slope = np.sum(weight * (s - mean_s) * (delays - mean_d)) / np.sum(
+            weight * (s - mean_s) ** 2
+        )
+        intercept = mean_d - slope * mean_s
+        residual = np.abs(delays - intercept - slope * s)
+        spread = np.median(residual[keep]) * 4 + 0.02
+        keep = (quality > 0.5) & (residual < spread)
+    return float(slope), delays - slope * s

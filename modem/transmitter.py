@@ -1,0 +1,112 @@
+"""The transmitter: packets of equal length in, samples out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modem.errors import ConfigError
+from modem.header import BurstHeader
+from modem.profile import Profile
+from modem.superframe import layout
+
+_TAIL_S = 0.05  # silence after the last symbol, so that no filter or codec cuts it short
+
+
+class Transmitter:
+    """Stage: packets to float32 samples in [-1, 1] at the profile's rate.
+
+    A superframe is sent when it is full and a further packet shows that it is not the last, so
+    the samples do not depend on how the packets were cut into calls.
+    """
+
+    def __init__(self, profile: Profile, speed: int | None = None) -> None:
+        self.profile = profile
+        self.speed = profile.speed(speed)
+        self._waiting: list[bytes] = []
+        self._number = 0
+        self._started = False
+        preamble = profile.preamble.waveform(profile.sample_rate)
+        self._preamble = preamble.astype(np.float32)
+
+    @property
+    def packet_bytes(self) -> int:
+        """Length of every packet."""
+        return self.speed.packet_bytes
+
+    def process(self, packets: Sequence[bytes]) -> NDArray[np.float32]:
+        """Samples (n,) of the superframes that these packets complete; n may be 0."""
+        for packet in packets:
+            if len(packet) != self.packet_bytes:
+                raise ConfigError(f"packets must have {self.packet_bytes} bytes, got {len(packet)}")
+        self._waiting.extend(packets)
+        size = self.speed.blocks
+        parts = []
+        while len(self._waiting) > size:
+            parts.append(self._superframe(self._waiting[:size], last=False))
+            del self._waiting[:size]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+    def flush(self) -> NDArray[np.float32]:
+        """Samples of what is left; ends the transmission. A new one may follow."""
+        if not self._waiting:
+            return np.empty(0, np.float32)
+        tail = np.zeros(round(_TAIL_S * self.profile.sample_rate), np.float32)
+        samples = np.concatenate((self._superframe(self._waiting, last=True), tail))
+        self._waiting = []
+        self._number = 0
+        self._started = False
+        return samples
+
+    def air_seconds(self, packets: int) -> float:
+        """Length of a transmission of so many packets, lead-in and tail counted [s]."""
+        if packets == 0:
+            return 0.0
+        full = (packets - 1) // self.speed.blocks
+        rest = packets - full * self.speed.blocks
+        last = layout(self.profile, self.speed, rest)
+        samples = self.profile.superframe_samples(last.symbols)
+        if full:
+            each = layout(self.profile, self.speed, self.speed.blocks)
+            samples += full * self.profile.superframe_samples(each.symbols)
+        rate = self.profile.sample_rate
+        return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
+
+    def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
+        profile, waveform = self.profile, self.profile.numerology
+        plan = layout(profile, self.speed, len(packets))
+        header = BurstHeader(
+            self.speed.number, len(packets), last, self._number
+        )
+        self._number = (self._number + 1) % 65536
+        sync = sync_cells(profile, header)[None]
+        parts = [
+            self._preamble,
+            waveform.modulate(sync, 2 * waveform.prefix),
+            waveform.modulate(plan.encode(packets), waveform.prefix),
+        ]
+        if not self._started:
+            parts.insert(0, self._lead_in())
+            self._started = True
+        samples = np.concatenate(parts) * np.float32(10 ** (profile.level_dbfs / 20))
+        return np.clip(samples, -1, 1, out=samples)
+
+    def _lead_in(self) -> NDArray[np.float32]:
+        """Sync symbols of no meaning, faded in: what level controls and voice detectors need."""
+        profile, waveform = self.profile, self.profile.numerology
+        count = round(profile.lead_in_s * profile.sample_rate)
+        symbol = waveform.modulate(waveform.reference[None], 0)
+        samples = np.resize(symbol, count)
+        rise = min(count, profile.sample_rate // 50)
+        samples[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
+        return samples
+
+
+def sync_cells(profile: Profile, header: BurstHeader) -> NDArray[np.complex64]:
+    """(carriers,) cells of the sync symbol: training and header."""
+    waveform = profile.numerology
+    cells = waveform.reference.copy()
+    cells[waveform.header_index] = header.cells(waveform.header_index.size)
+    return cells
