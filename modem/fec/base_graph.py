@@ -60,7 +60,6 @@ class LiftedGraph:
     rows           base-graph rows in use; the others touch only parity that is not sent
     filler         (start, stop) of the word's bits that are always 0 and never sent
     sent           (n,) int32, word position of each sent bit
-    sent_once      after so many sent bits the same positions follow again
     first_edge     (rows + 1,) int32, where each row's edges begin
     column, shift  (edges,) int32, of each circulant, shift reduced modulo z
     """
@@ -70,7 +69,6 @@ class LiftedGraph:
     rows: int
     filler: tuple[int, int]
     sent: IntArray
-    sent_once: int
     first_edge: IntArray
     column: IntArray
     shift: IntArray
@@ -113,7 +111,6 @@ def lift(number: int, z: int, k: int, n: int) -> LiftedGraph:
         rows=rows,
         filler=(k, info),
         sent=sent,
-        sent_once=order.size,
         first_edge=np.searchsorted(row[used], np.arange(rows + 1)).astype(np.int32),
         column=np.ascontiguousarray(column[used]),
         shift=np.ascontiguousarray(graph.entries[used, 2 + LIFTING_SIZES[z]] % z),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modem.fec.base_graph import MAX_RATE, choose, lift
-from modem.fec.ldpc_kernel import LLR_LIMIT, decode_blocks
+from modem.fec.ldpc_kernel import decode_blocks
 
 Bits = npt.NDArray[np.uint8]
 
@@ -96,28 +96,22 @@ class LdpcCode:
         llr = np.asarray(llr)
         if llr.ndim != 2 or llr.shape[1] != self.n:
             raise ValueError(f"llr must be (blocks, {self.n}), got {llr.shape}")
-        lifted, z = self._lifted, self.lifting_size
+        lifted = self._lifted
         blocks = llr.shape[0]
-        word = np.zeros((blocks, lifted.columns * z), np.float32)
-        known = np.nan_to_num(llr.astype(np.float32, copy=False), nan=0.0)
-        known = np.clip(known, -LLR_LIMIT, LLR_LIMIT)
-        period = lifted.sent_once
-        for start in range(0, self.n, period):
-            word[:, lifted.sent[start : start + period]] += known[:, start : start + period]
-        np.clip(word, -LLR_LIMIT, LLR_LIMIT, out=word)
-        word[:, slice(*lifted.filler)] = LLR_LIMIT
+        bits = np.empty((blocks, self.k), np.uint8)
         converged = np.empty(blocks, np.bool_)
         iterations = np.empty(blocks, np.int32)
-        total = word.reshape(blocks, lifted.columns, z)
         decode_blocks(
-            total,
+            np.ascontiguousarray(llr, np.float32),
+            lifted.sent,
+            (lifted.columns, lifted.z),
+            lifted.filler,
             lifted.first_edge,
             lifted.column,
             lifted.shift,
             max_iterations,
+            bits,
             converged,
             iterations,
         )
-        info = word[:, : self.k]
-        converged &= (info != 0).all(axis=1)
-        return DecodeResult((info < 0).astype(np.uint8), converged, iterations)
+        return DecodeResult(bits, converged, iterations)

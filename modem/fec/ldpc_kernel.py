@@ -19,6 +19,8 @@ from numba import njit
 
 Reals = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Bits = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 Unsigned = np.uint64
 
 # Bounds every message, so that totals stay far from overflow whatever the input.
@@ -128,40 +130,70 @@ def _satisfied(word: Reals, first_edge: Ints, column: Ints, shift: Ints, sign: R
     return True
 
 
+@njit(nogil=True)
+def _place(llr: Reals, sent: Ints, word: Reals) -> None:
+    """Add the LLRs of the sent bits to their places; what is not a number says nothing."""
+    flat = word.reshape(-1)
+    for i in range(sent.size):
+        value = llr[i]
+        if value == value:
+            flat[sent[i]] += min(max(value, -LLR_LIMIT), LLR_LIMIT)
+
+
+@njit(nogil=True, fastmath=True)
+def _decide(word: Reals, bits: Bits) -> bool:
+    """Hard decisions of the info bits; whether there is one for each of them."""
+    flat = word.reshape(-1)
+    decided = True
+    for i in range(bits.size):
+        decided &= flat[i] != _ZERO
+        bits[i] = flat[i] < _ZERO
+    return decided
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def decode_blocks(
-    total: Reals,
+    llr: Reals,
+    sent: Ints,
+    shape: tuple[int, int],
+    filler: tuple[int, int],
     first_edge: Ints,
     column: Ints,
     shift: Ints,
     max_iterations: int,
-    converged: npt.NDArray[np.bool_],
+    bits: Bits,
+    converged: Flags,
     iterations: Ints,
 ) -> None:
-    """Decode each codeword in place.
+    """Decode blocks one after another; fills the last three arguments.
 
-    total        (blocks, columns, z) float32, channel LLRs, finite and at most LLR_LIMIT
-                 in size; becomes the LLRs after decoding
+    llr          (blocks, n) float32
+    sent         (n,) int32, word position of each sent bit
+    shape        columns of the word, z
+    filler       start and end of the word's bits known to be 0
     first_edge   (rows + 1,) int32, where the edges of each base-graph row begin
     column       (edges,) int32, column of each edge
     shift        (edges,) int32, right shift of each circulant, 0 <= shift < z
-    converged    (blocks,) bool, filled: every check holds
-    iterations   (blocks,) int32, filled: iterations used
+    bits         (blocks, k) uint8
+    converged    (blocks,) bool: every check holds and every info bit is decided
+    iterations   (blocks,) int32
     """
-    z = total.shape[2]
+    z = shape[1]
     width = 0
     for row in range(first_edge.size - 1):
         width = max(width, first_edge[row + 1] - first_edge[row])
+    word = np.empty(shape, np.float32)
     messages = np.empty((column.size, z), np.float32)
     incoming = np.empty((width, z), np.float32)
     # before[k] gathers the members ahead of k, after[k % 2] those behind it.
     before = np.empty((width, z), np.float32)
     after = np.empty((2, z), np.float32)
     sign = np.empty(z, np.float32)
-    for block in range(total.shape[0]):
-        word = total[block]
-        for edge in range(column.size):
-            _fill(messages[edge], _ZERO)
+    for block in range(llr.shape[0]):
+        _fill(word.reshape(-1), _ZERO)
+        _fill(word.reshape(-1)[filler[0] : filler[1]], LLR_LIMIT)
+        _fill(messages.reshape(-1), _ZERO)
+        _place(llr[block], sent, word)
         converged[block] = False
         iterations[block] = max_iterations
         for iteration in range(max_iterations):
@@ -188,3 +220,4 @@ def decode_blocks(
                 converged[block] = True
                 iterations[block] = iteration + 1
                 break
+        converged[block] &= _decide(word, bits[block])
