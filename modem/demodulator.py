@@ -253,15 +253,12 @@ class Demodulator:
         each = np.broadcast_to(weight[:, None], plan.pilots.shape)
         np.add.at(true, plan.pilots, pilot_error * each)
         np.add.at(seen, plan.pilots, shape[plan.pilots] * each)
-        excess = moving_average(true, _PILOT_REACH) / np.maximum(
-            moving_average(seen, _PILOT_REACH), 1e-12
-        )
+        seen = np.maximum(seen, 1e-12)
+        excess = moving_average(true / seen, _PILOT_REACH, seen)
         noise_var = (shape * np.maximum(excess, 1.0)).astype(np.float32)
         return equalised.reshape(-1)[plan.cells], noise_var, per_symbol.astype(np.float32)
 
 
 def _steady(values: NDArray, quality: NDArray[np.float32], reach: int = 2) -> NDArray:
     """Moving average over neighbouring symbols, each weighted by the coherence of its pilots."""
-    weight = np.maximum(quality.astype(np.float64), 1e-3) ** 4
-    kernel = np.ones(2 * reach + 1)
-    return np.convolve(values * weight, kernel, "same") / np.convolve(weight, kernel, "same")
+    return moving_average(values, reach, np.maximum(quality.astype(np.float64), 1e-3) ** 4)
