@@ -1,0 +1,302 @@
+"""Audio files, standard input and output: streams of samples in and out of the program.
+
+Sources yield chunks of bounded size and sinks take them, so the length of a recording never
+shows in memory. Files appear under their name only when they are complete.
+"""
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dialtone.audiowriters import AudioError, FileWriter, RawWriter, reason
+from modem.channel.codecs import MP3_KBPS, mp3_compression_level
+
+if TYPE_CHECKING:
+    from soundfile import LibsndfileError, SoundFile
+
+__all__ = ["AudioError", "AudioSink", "AudioSource", "open_audio", "write_audio"]
+
+CHUNK_FRAMES = 1 << 15
+DEFAULT_MP3_KBPS = 128
+WRITABLE = {".wav": "WAV", ".flac": "FLAC", ".mp3": "MP3"}
+# libsndfile's words for a file that it knows nothing about; the second is for names in .mp3.
+_NOT_AUDIO = ("Format not recognised", "File does not exist")
+
+
+class AudioSource:
+    """Audio being read: iterate it for float32 chunks (n, channels), full scale 1.
+
+    sample_rate  [Hz]
+    channels     of every chunk
+    frames       as the file's header states, for progress bars; None when it is not known
+    damage       None, or after reading a sentence on why the file ended early
+    Chunks are finite numbers and hold at most CHUNK_FRAMES frames. Use as a context manager.
+    """
+
+    def __init__(
+        self,
+        chunks: Callable[["AudioSource"], Iterator[NDArray[np.float32]]],
+        close: Callable[[], None],
+        sample_rate: int,
+        channels: int,
+        frames: int | None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.channels = channels
+        self.frames = frames
+        self.damage: str | None = None
+        self._chunks = chunks
+        self._close = close
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for chunk in self._chunks(self):
+            if not np.isfinite(chunk).all():  # float WAV files may hold anything
+                chunk = np.nan_to_num(chunk, nan=0.0, posinf=1.0, neginf=-1.0)
+            yield chunk
+
+    def close(self) -> None:
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_audio(
+    path: str | os.PathLike[str], raw_rate: int | None = None, stdin: IO[bytes] | None = None
+) -> AudioSource:
+    """Open an audio file, or `-` for raw samples on standard input.
+
+    path      WAV, FLAC, MP3, OGG, AIFF, ...: the content decides, not the name
+    raw_rate  sample rate [Hz] of `-`, which carries signed 16-bit little-endian mono samples
+    Raises AudioError for what is missing, unreadable, empty or not audio.
+    """
+    if str(path) == "-":
+        if raw_rate is None or raw_rate < 1:
+            raise AudioError("raw samples on standard input need a sample rate")
+        stream = sys.stdin.buffer if stdin is None else stdin
+        return AudioSource(lambda _: _raw_chunks(stream), lambda: None, raw_rate, 1, None)
+    file = _open_file(Path(path))
+    known = 0 < file.frames < 1 << 62
+    return AudioSource(
+        lambda source: _file_chunks(source, file, Path(path)),
+        file.close,
+        file.samplerate,
+        file.channels,
+        file.frames if known else None,
+    )
+
+
+def _open_file(path: Path) -> "SoundFile":
+    import soundfile
+
+    try:
+        info = path.stat()
+        if stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode):
+            path.open("rb").close()  # says why not in better words than libsndfile
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {reason(error)}") from error
+    if stat.S_ISREG(info.st_mode) and info.st_size == 0:
+        raise AudioError(f"{path} is empty")
+    try:
+        with _quiet_stderr():
+            file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        if error.error_string.startswith(_NOT_AUDIO):
+            raise AudioError(f"{path} is not an audio file") from error
+        raise AudioError(f"{path} cannot be read as audio: {_words(error)}") from error
+    if file.frames == 0:
+        file.close()
+        raise AudioError(f"{path} holds no sound")
+    return file
+
+
+def _file_chunks(
+    source: AudioSource, file: "SoundFile", path: Path
+) -> Iterator[NDArray[np.float32]]:
+    """Until the decoder gives no more: the length in the header may be wrong."""
+    import soundfile
+
+    seconds = 0.0
+    while True:
+        # After an error soundfile does not say how much it has decoded: what is still NaN is not.
+        buffer = np.full((CHUNK_FRAMES, file.channels), np.nan, np.float32)
+        try:
+            with _quiet_stderr() if file.format == "MP3" else contextlib.nullcontext():
+                chunk = file.read(out=buffer)
+        except soundfile.LibsndfileError as error:
+            chunk = buffer[: int(np.argmax(np.append(np.isnan(buffer).all(axis=1), True)))]
+            source.damage = f"{path} is damaged: {_words(error)}"
+        seconds += len(chunk) / file.samplerate
+        if len(chunk):
+            yield chunk
+        if not len(chunk) or source.damage:
+            break
+    if source.frames is not None and seconds < source.frames / file.samplerate - 0.01:
+        whole = source.frames / file.samplerate
+        source.damage = f"{path} is damaged: it ends after {seconds:.1f} of {whole:.1f} s"
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """mpg123, inside libsndfile, prints its notes on damaged files to the process's stderr."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error to keep clean
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _raw_chunks(stream: IO[bytes]) -> Iterator[NDArray[np.float32]]:
+    """s16le samples as they arrive; half a sample at the end of the stream is dropped."""
+    read = getattr(stream, "read1", stream.read)
+    held = b""
+    while data := read(2 * CHUNK_FRAMES):
+        data = held + data
+        whole = len(data) - len(data) % 2
+        held = data[whole:]
+        samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
+        for start in range(0, samples.size, CHUNK_FRAMES):
+            yield samples[start : start + CHUNK_FRAMES, None]
+
+
+def write_audio(
+    path: str | os.PathLike[str],
+    sample_rate: int,
+    kbps: int | None = None,
+    channels: int = 1,
+    stdout: IO[bytes] | None = None,
+) -> "AudioSink":
+    """Begin an audio file: .wav and .flac with 16 bits, .mp3 at a constant bit rate.
+
+    path  `-` is raw signed 16-bit little-endian samples on standard output; a device or a pipe
+          (/dev/null) is written in place, as WAV unless its name says otherwise
+    kbps  of an MP3, 128 when not given
+    Raises AudioError for an unknown kind of file, a bit rate that MP3 lacks, an unwritable place.
+    """
+    if str(path) == "-":
+        if kbps is not None:
+            raise AudioError("a bit rate is for MP3 files, standard output takes raw samples")
+        stream = sys.stdout.buffer if stdout is None else stdout
+        return AudioSink(RawWriter(stream), "standard output", channels)
+    target = Path(os.path.realpath(path))
+    try:
+        in_place = not stat.S_ISREG(target.stat().st_mode)
+    except FileNotFoundError:
+        in_place = False
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {reason(error)}") from error
+    if target.is_dir():
+        raise AudioError(f"cannot write {path}: it is a folder")
+    suffix = Path(path).suffix.lower()
+    kind = WRITABLE.get(suffix, "WAV" if in_place else "")
+    if not kind:
+        raise AudioError(f"cannot write {path}: the name must end in {', '.join(WRITABLE)}")
+    level = _mp3_level(kind, sample_rate, kbps)
+    return AudioSink(
+        FileWriter(target, in_place, kind, sample_rate, channels, level), str(path), channels
+    )
+
+
+def _mp3_level(kind: str, sample_rate: int, kbps: int | None) -> float | None:
+    if kind != "MP3":
+        if kbps is not None:
+            raise AudioError(f"a bit rate is for MP3 files, a {kind} file has none")
+        return None
+    wanted = DEFAULT_MP3_KBPS if kbps is None else kbps
+    if sample_rate not in MP3_KBPS:
+        rates = ", ".join(str(rate) for rate in sorted(MP3_KBPS))
+        raise AudioError(f"MP3 has no sample rate of {sample_rate} Hz, only {rates}")
+    if wanted not in MP3_KBPS[sample_rate]:
+        rates = ", ".join(str(rate) for rate in MP3_KBPS[sample_rate])
+        raise AudioError(f"MP3 at {sample_rate} Hz has no {wanted} kbit/s, only {rates}")
+    return mp3_compression_level(sample_rate, wanted)
+
+
+class AudioSink:
+    """Audio being written; as a context manager it commits at the end and drops on an error.
+
+    A file appears under its name at `close`, complete, or not at all.
+    """
+
+    def __init__(self, writer: FileWriter | RawWriter, name: str, channels: int) -> None:
+        self._writer = writer
+        self._name = name
+        self._channels = channels
+        self._open = True
+
+    def write(self, samples: NDArray[np.floating]) -> None:
+        """Append samples (n,) or (n, channels), full scale 1; what is louder is clipped.
+
+        Raises AudioError when the disk is full or the reader of a pipe has gone; the file is
+        dropped then.
+        """
+        block = np.asarray(samples, dtype=np.float32).reshape(-1, self._channels)
+        with self._sentences():
+            for start in range(0, len(block), CHUNK_FRAMES):
+                part = np.nan_to_num(block[start : start + CHUNK_FRAMES], nan=0.0)
+                self._writer.write(np.clip(part, -1, 1))
+
+    def close(self) -> None:
+        """Complete the file and put it in its place."""
+        if self._open:
+            with self._sentences():
+                self._writer.commit()
+            self._open = False
+
+    def abort(self) -> None:
+        """Drop what was written."""
+        if self._open:
+            self._open = False
+            self._writer.abort()
+
+    @contextlib.contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.abort()
+            raise AudioError(f"cannot write {self._name}: {reason(error)}") from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+
+def _words(error: "LibsndfileError") -> str:
+    return " ".join(error.error_string.split()).rstrip(".")
