@@ -1,0 +1,114 @@
+"""From rebuilt blocks to a file: open the chunks in order, verify, and only then give the name."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from framing import records
+from framing.cipher import ChunkOpener, Suite
+from framing.errors import DigestError, StorageError, TooLargeError, VersionError
+from framing.huffman import unpack
+from framing.keys import Trailer
+from framing.names import candidates
+from framing.spool import sync_folder, write_all
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+_READ_BYTES = 1 << 20
+
+
+def plaintext(
+    blocks: Iterable[bytes], suite: Suite, trailer: Trailer, limit: int | None
+) -> Iterator[bytes]:
+    """The file's chunks in order. Raises a TransferError subclass where anything is wrong.
+
+    The last check, of the digest over everything, comes after the last chunk: nothing may be
+    believed before the iterator has ended.
+    """
+    opener = ChunkOpener(suite, trailer.chunks)
+    digest = hashlib.sha256()
+    length = 0
+    for block in blocks:
+        for kind, body in records.parse(block):
+            if kind in (records.HEADER, records.TRAILER):
+                continue
+            if kind != records.CHUNK:
+                raise VersionError
+            chunk = unpack(opener.open(body))
+            length += len(chunk)
+            if limit is not None and length > limit:
+                raise TooLargeError
+            digest.update(chunk)
+            yield chunk
+    opener.finish()
+    if (length, digest.digest()) != (trailer.length, trailer.sha256):
+        raise DigestError
+
+
+def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha256: bytes) -> Path:
+    """Write the chunks under the temporary name `part`, then rename to `name` or "name (1)".
+
+    A file of the same content under one of these names is left as it is and returned. Raises
+    StorageError, and whatever `chunks` raises; then nothing is left behind.
+    """
+    temporary = folder / part
+    try:
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            size = 0
+            for chunk in chunks:
+                write_all(handle, chunk)
+                size += len(chunk)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        path = _place(temporary, folder, name, size, sha256)
+        sync_folder(folder)
+    except OSError as error:
+        raise StorageError.of("cannot write the received file", error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return path
+
+
+def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -> Path:
+    for candidate in candidates(name):
+        path = folder / candidate
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if _same(path, size, sha256):
+                return path
+            continue
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # File systems without hard links have no way to rename without replacing.
+            if os.path.lexists(path):
+                if _same(path, size, sha256):
+                    return path
+                continue
+            temporary.rename(path)
+        return path
+    raise StorageError(f"there are too many files called {name}")
+
+
+def _same(path: Path, size: int, sha256: bytes) -> bool:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+        return False
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while data := file.read(_READ_BYTES):
+                digest.update(data)
+    except PermissionError:
+        return False
+    return digest.digest() == sha256

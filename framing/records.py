@@ -1,0 +1,73 @@
+"""Records: what objects are made of. Three bytes (type 4 bits, length 20 bits), then the body.
+
+Also the tag-length-value fields inside the key header and the key trailer. Zero padding after
+the last record reads as the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from framing.errors import MalformedError
+
+END = 0
+HEADER = 1
+TRAILER = 2
+CHUNK = 3
+
+PREFIX_BYTES = 3
+BODY_MAX = (1 << 20) - 1
+
+
+def build(kind: int, body: bytes) -> bytes:
+    if not 0 < len(body) <= BODY_MAX:
+        raise ValueError(f"a record holds 1..{BODY_MAX} bytes, got {len(body)}")
+    return (kind << 20 | len(body)).to_bytes(PREFIX_BYTES, "big") + body
+
+
+def parse(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(type, body) of each record. Raises MalformedError where they do not fill the object."""
+    at = 0
+    while at + PREFIX_BYTES <= len(data):
+        prefix = int.from_bytes(data[at : at + PREFIX_BYTES], "big")
+        kind, length = prefix >> 20, prefix & BODY_MAX
+        if kind == END:
+            break
+        body = data[at + PREFIX_BYTES : at + PREFIX_BYTES + length]
+        if length == 0 or len(body) < length:
+            raise MalformedError
+        yield kind, body
+        at += PREFIX_BYTES + length
+    if any(data[at:]):
+        raise MalformedError
+
+
+def first(data: bytes) -> tuple[int, bytes] | None:
+    """The first record of an object of which only the beginning is known; None if incomplete."""
+    prefix = int.from_bytes(data[:PREFIX_BYTES], "big")
+    length = prefix & BODY_MAX
+    if len(data) < PREFIX_BYTES + length or prefix >> 20 == END:
+        return None
+    return prefix >> 20, data[PREFIX_BYTES : PREFIX_BYTES + length]
+
+
+def field(tag: int, value: bytes) -> bytes:
+    """One field: tag (1), length (2), value."""
+    return bytes([tag]) + len(value).to_bytes(2, "big") + value
+
+
+def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(tag, value) of each field. Raises MalformedError where they do not fill `data` exactly."""
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at + 1 : at + 3], "big")
+        value = data[at + 3 : at + 3 + length]
+        if at + 3 > len(data) or len(value) < length:
+            raise MalformedError
+        yield data[at], value
+        at += 3 + length
+
+
+def uint(value: int) -> bytes:
+    """An unsigned integer in as few bytes as it needs; zero has none."""
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")

@@ -1,0 +1,202 @@
+"""The spool: what was received of unfinished transfers, on disk, and nothing that it holds in mind.
+
+    ROOT/<transfer>-<packet bytes>/<object>-<k>.packets   packets one after the other
+    ROOT/<transfer>-<packet bytes>/<object>.block         a rebuilt data block behind its CRC-32
+
+A packet is written with one append and no buffer, so it outlives the process; a record that a
+crash or a full disk cut short is cut off at the next append and skipped when reading. Every
+packet carries its CRC, which is checked again when it is read back. Blocks are synced before the
+packets they replace are removed. Files are opened for each operation: several processes may
+receive into one folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from framing import packet
+from framing.errors import StorageError
+
+_OBJECT_NAMES = {packet.HEADER: "header", packet.TRAILER: "trailer"}
+_NUMBERS = {name: number for number, name in _OBJECT_NAMES.items()}
+_CRC_BYTES = 4
+
+
+class ObjectKey(NamedTuple):
+    """One object of a transfer: its number (see `packet`) and its source symbols."""
+
+    number: int
+    k: int
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes | memoryview) -> None:
+    """os.write until all is written."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+class Spool:
+    """All transfers below one folder, which is made when the first packet comes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def transfers(self) -> list[TransferSpool]:
+        """What earlier runs left."""
+        found = []
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._root))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+        for name in names:
+            transfer, _, size = name.partition("-")
+            with contextlib.suppress(ValueError):
+                found.append(TransferSpool(self._root, bytes.fromhex(transfer), int(size)))
+        return found
+
+    def transfer(self, transfer: bytes, packet_bytes: int) -> TransferSpool:
+        return TransferSpool(self._root, transfer, packet_bytes)
+
+
+class TransferSpool:
+    """The files of one transfer. Every method raises StorageError where the disk fails."""
+
+    def __init__(self, root: Path, transfer: bytes, packet_bytes: int) -> None:
+        self._root = root
+        self.transfer = transfer
+        self.packet_bytes = packet_bytes
+        self._folder = root / f"{transfer.hex()}-{packet_bytes}"
+
+    def _packets_path(self, key: ObjectKey) -> Path:
+        name = _OBJECT_NAMES.get(key.number, f"{key.number:05d}")
+        return self._folder / f"{name}-{key.k}.packets"
+
+    def _block_path(self, number: int) -> Path:
+        return self._folder / f"{number:05d}.block"
+
+    def objects(self) -> list[ObjectKey]:
+        """Objects of which packets are there."""
+        keys = []
+        for path in self._listing("*.packets"):
+            name, _, k = path.stem.partition("-")
+            with contextlib.suppress(ValueError):
+                keys.append(ObjectKey(_NUMBERS[name] if name in _NUMBERS else int(name), int(k)))
+        return keys
+
+    def blocks(self) -> list[int]:
+        """Data blocks that are complete."""
+        numbers = []
+        for path in self._listing("*.block"):
+            with contextlib.suppress(ValueError):
+                numbers.append(int(path.stem))
+        return numbers
+
+    def _listing(self, pattern: str) -> list[Path]:
+        try:
+            return sorted(self._folder.glob(pattern))
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+
+    def append(self, key: ObjectKey, data: bytes) -> None:
+        """Add one packet."""
+        try:
+            try:
+                self._append(key, data)
+            except FileNotFoundError:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._append(key, data)
+        except OSError as error:
+            raise StorageError.of("cannot store a received packet", error) from error
+
+    def _append(self, key: ObjectKey, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        handle = os.open(self._packets_path(key), flags, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            whole = size - size % self.packet_bytes
+            if whole != size:
+                os.ftruncate(handle, whole)
+            try:
+                write_all(handle, data)
+            except OSError:
+                os.ftruncate(handle, whole)
+                raise
+        finally:
+            os.close(handle)
+
+    def packets(self, key: ObjectKey) -> Iterator[packet.Packet]:
+        """The intact packets of one object, in order of arrival."""
+        try:
+            with self._packets_path(key).open("rb") as file:
+                while len(data := file.read(self.packet_bytes)) == self.packet_bytes:
+                    parsed = packet.parse(data)
+                    if parsed and parsed[:3] == (self.transfer, key.number, key.k):
+                        yield parsed
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+
+    def drop(self, key: ObjectKey) -> None:
+        """Forget the packets of one object."""
+        with contextlib.suppress(FileNotFoundError):
+            self._packets_path(key).unlink()
+
+    def store_block(self, number: int, data: bytes) -> None:
+        """Keep a rebuilt block and remove the packets it came from."""
+        path = self._block_path(number)
+        part = path.with_suffix(".part")
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                write_all(handle, crc32(data).to_bytes(_CRC_BYTES, "big") + data)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            part.rename(path)
+            sync_folder(self._folder)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise StorageError.of("cannot store a received block", error) from error
+        for key in self.objects():
+            if key.number == number:
+                self.drop(key)
+
+    def block(self, number: int) -> bytes | None:
+        """A block, or None (and the block is gone) where the disk gave something else back."""
+        path = self._block_path(number)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+        if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
+            path.unlink(missing_ok=True)
+            return None
+        return data[_CRC_BYTES:]
+
+    def delete(self) -> None:
+        """Forget the transfer. What cannot be removed is left: the transfer itself is over."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._root.rmdir()
