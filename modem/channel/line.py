@@ -16,6 +16,8 @@ _RIPPLE_DB = 0.2
 _HIGH_PASS_ORDER = 4
 _LOW_PASS_ORDER = 6
 _STOP_DB = 40.0
+_OVERSAMPLING = 8
+_RINGING_CYCLES = 100
 
 _AGC_BLOCK_S = 0.005
 _AGC_ATTACK_S = 0.02
@@ -47,22 +49,45 @@ def band(signal: Signal, _rng: np.random.Generator, low_hz: float, high_hz: floa
     """Flat within 0.4 dB from low to high, then steep: the filters of a telephone line card.
 
     Chebyshev high pass of order 4 and elliptic low pass of order 6 (40 dB), both of minimum
-    phase, so the delay rises towards the edges as on a real line. low = 0 leaves out the high
-    pass; a high edge above 0.98 of Nyquist leaves out the low pass.
+    phase, so the delay rises towards the edges as on a real line. The response is the analogue
+    one at every sample rate. low = 0 leaves out the high pass; a high edge at or above half the
+    sample rate leaves out the low pass.
     """
-    from scipy.signal import cheby1, ellip
+    from scipy.signal import cheby1
 
+    x = signal.samples
     nyquist = signal.sample_rate / 2
-    sections = []
-    if low_hz >= 0.98 * nyquist:
-        return signal.holding(np.zeros_like(signal.samples))
+    if low_hz >= nyquist:
+        return signal.holding(np.zeros_like(x))
     if low_hz > 0:
-        order = _HIGH_PASS_ORDER
-        sections.append(cheby1(order, _RIPPLE_DB, low_hz / nyquist, "highpass", output="sos"))
-    if high_hz < 0.98 * nyquist:
-        order = _LOW_PASS_ORDER
-        sections.append(ellip(order, _RIPPLE_DB, _STOP_DB, high_hz / nyquist, output="sos"))
-    return signal.holding(filtered(signal.samples, sections))
+        edge = low_hz / nyquist
+        x = filtered(x, cheby1(_HIGH_PASS_ORDER, _RIPPLE_DB, edge, "highpass", output="sos"))
+    if high_hz < nyquist:
+        x = _low_pass(x, signal.sample_rate, high_hz)
+    return signal.holding(x)
+
+
+def _low_pass(x: Samples, sample_rate: int, edge_hz: float) -> Samples:
+    """The analogue low pass: designed far above the edge, where a digital filter does not warp.
+
+    When the signal's own rate is too low for that, the response is sampled at a multiple of it
+    and brought down, which is exact for what the signal can hold.
+    """
+    from scipy.signal import ellip, oaconvolve, sosfilt
+
+    from modem.channel import sinc
+
+    over = math.ceil(_OVERSAMPLING * edge_hz / sample_rate)
+    edge = edge_hz / (over * sample_rate / 2)
+    sections = ellip(_LOW_PASS_ORDER, _RIPPLE_DB, _STOP_DB, edge, output="sos")
+    if over == 1 or x.size == 0:
+        return filtered(x, sections)
+    # Brought down, the response begins before its origin by the length of the interpolator.
+    lead = sinc.HALF_TAPS * over
+    impulse = np.zeros(lead + round(_RINGING_CYCLES / edge_hz * over * sample_rate))
+    impulse[lead] = over
+    response = sinc.resample(sosfilt(sections, impulse).astype(np.float32), 1 / over)
+    return oaconvolve(x, response)[sinc.HALF_TAPS : sinc.HALF_TAPS + x.size]
 
 
 def highpass(signal: Signal, _rng: np.random.Generator, corner_hz: float) -> Signal:
@@ -70,21 +95,18 @@ def highpass(signal: Signal, _rng: np.random.Generator, corner_hz: float) -> Sig
     from scipy.signal import butter
 
     corner = min(corner_hz / (signal.sample_rate / 2), 0.99)
-    return signal.holding(filtered(signal.samples, [butter(1, corner, "highpass", output="sos")]))
+    return signal.holding(filtered(signal.samples, butter(1, corner, "highpass", output="sos")))
 
 
-def filtered(samples: Samples, sections: Sequence[NDArray[np.float64]]) -> Samples:
+def filtered(samples: Samples, sections: NDArray[np.float64]) -> Samples:
     """Through second-order sections in double precision, block by block to bound memory."""
     from scipy.signal import sosfilt
 
-    if not sections or samples.size == 0:
-        return samples
-    sos = np.concatenate(sections)
-    state = np.zeros((len(sos), 2))
+    state = np.zeros((len(sections), 2))
     out = np.empty(samples.size, np.float32)
     for start in range(0, samples.size, _BLOCK):
         block = samples[start : start + _BLOCK].astype(np.float64)
-        out[start : start + _BLOCK], state = sosfilt(sos, block, zi=state)
+        out[start : start + _BLOCK], state = sosfilt(sections, block, zi=state)
     return out
 
 

@@ -17,7 +17,7 @@ from modem.channel.signal import Samples
 # A Kaiser window of 110 dB whose transition reaches from 0.95 to 1.05 of the lower Nyquist
 # frequency: length = (A - 8) / (2.285 * width), width = 0.05 * 2 pi.
 _ATTENUATION_DB = 110.0
-_HALF_TAPS = 72
+HALF_TAPS = 72
 _PHASES = 1024
 _BLOCK = 1 << 16
 
@@ -46,7 +46,7 @@ def _interpolate(
 @lru_cache(maxsize=8)
 def _table(cutoff: float) -> Samples:
     """(phases + 1, taps) windowed sinc low pass; cutoff is relative to the input's Nyquist."""
-    half = math.ceil(_HALF_TAPS / cutoff)
+    half = math.ceil(HALF_TAPS / cutoff)
     phases = max(64, math.ceil(_PHASES * cutoff))
     beta = 0.1102 * (_ATTENUATION_DB - 8.7)
     fraction = np.arange(phases + 1)[:, None] / phases
