@@ -105,12 +105,12 @@ def _encoded(signal: Signal, container: str, subtype: str, level: float | None) 
     ) as file:
         for start in range(0, signal.samples.size, _BLOCK):
             part = signal.samples[start : start + _BLOCK]
-            file.write(part if container == "MP3" else _converted(part))
+            file.write(part if container == "MP3" else converted(part))
     data.seek(0)
     return data
 
 
-def _converted(samples: Samples) -> NDArray[np.int16]:
+def converted(samples: Samples) -> NDArray[np.int16]:
     """The 16-bit converter in front of a voice codec, which overloads at full scale.
 
     libsndfile's own path from float to G.711 rounds to the table's input steps, which moves the

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from modem.channel import clock, codecs, edit, line, network, noise
+from modem.channel import avcodecs, clock, codecs, edit, line, network, noise
 from modem.channel.signal import Signal
 from modem.channel.values import FREQUENCY, TIME, Choice, Nothing, Number, Pair, Several, Value
 
@@ -154,6 +154,18 @@ steps: Mapping[str, Step] = MappingProxyType(
             Number("a bit rate in kbit/s", choices=_MP3_RATES),
             "MP3 at this constant bit rate in kbit/s, mono",
             "mp3=64",
+        ),
+        "amr": Step(
+            avcodecs.amr,
+            Number("a bit rate in kbit/s", choices=avcodecs.AMR_KBPS),
+            "AMR voice codec of mobile phones at this bit rate in kbit/s, 8 kHz (needs PyAV)",
+            "amr=12.2",
+        ),
+        "opus": Step(
+            avcodecs.opus,
+            Number("a bit rate in kbit/s", 6, 510),
+            "Opus voice mode at this constant bit rate in kbit/s (needs PyAV)",
+            "opus=24",
         ),
         "silence": Step(
             edit.silence,
