@@ -23,9 +23,9 @@ LIFTING_SIZES = {
     if size <= 384
 }
 
-# The two punctured columns are paid for with parity, so codes fail near rate 1; NR itself
-# stops at this rate.
-MAX_RATE = 0.95
+# Two columns of info bits are never sent. Beyond this rate the shortest codes send too little
+# parity to solve for them even without noise.
+MAX_RATE = 0.92
 
 
 @dataclass(frozen=True, slots=True)

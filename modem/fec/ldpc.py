@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modem.fec.base_graph import MAX_RATE, choose, lift
-from modem.fec.ldpc_kernel import decode_blocks
+from modem.fec.ldpc_kernel import LLR_LIMIT, decode_blocks
 
 Bits = npt.NDArray[np.uint8]
 
@@ -34,7 +34,7 @@ class DecodeResult(NamedTuple):
 class LdpcCode:
     """A code of k info bits (CRC included) in n sent bits.
 
-    1 <= k <= 8448, k / n <= 0.95. Below the lowest rate of the base graph (1/3 or
+    1 <= k <= 8448, k / n <= 0.92. Below the lowest rate of the base graph (1/3 or
     1/5) sent bits repeat. The first `systematic_bits` sent bits are info bits
     2 * lifting_size to k - 1, the rest is parity. Raises ValueError for other k, n.
     Source: 3GPP TS 38.212, 5.3.2 and 5.4.2.1.
@@ -49,7 +49,7 @@ class LdpcCode:
         self.n = n
         self.base_graph, self.lifting_size = choose(k, n)
         self._lifted = lift(self.base_graph, self.lifting_size, k, n)
-        self.systematic_bits = int(np.count_nonzero(self._lifted.sent < k))
+        self.systematic_bits = max(k - 2 * self.lifting_size, 0)
 
     def encode(self, bits: Bits) -> Bits:
         """Sent bits (blocks, n) of info bits (blocks, k)."""
@@ -86,23 +86,27 @@ class LdpcCode:
             if row != 3:
                 column = first_parity + row + (row < 3)
                 word[:, column] = row_sum(row)[:, None]
-        return word[:, :, 0].reshape(bits.shape[0], -1)[:, lifted.sent]
+        return word[:, :, 0].reshape(bits.shape[0], lifted.columns * z)[:, lifted.sent]
 
     def decode(self, llr: npt.NDArray[np.float32], max_iterations: int = 25) -> DecodeResult:
         """Info bits of received LLRs (blocks, n); positive means 0.
 
         LLRs of any size are taken, those that are not a number as unknown.
         """
-        llr = np.asarray(llr)
+        llr = np.ascontiguousarray(llr, np.float32)
         if llr.ndim != 2 or llr.shape[1] != self.n:
             raise ValueError(f"llr must be (blocks, {self.n}), got {llr.shape}")
+        llr = np.clip(llr, -LLR_LIMIT, LLR_LIMIT)
+        unknown = np.isnan(llr)
+        if unknown.any():
+            llr[unknown] = 0
         lifted = self._lifted
         blocks = llr.shape[0]
         bits = np.empty((blocks, self.k), np.uint8)
         converged = np.empty(blocks, np.bool_)
         iterations = np.empty(blocks, np.int32)
         decode_blocks(
-            np.ascontiguousarray(llr, np.float32),
+            llr,
             lifted.sent,
             (lifted.columns, lifted.z),
             lifted.filler,

@@ -130,14 +130,12 @@ def _satisfied(word: Reals, first_edge: Ints, column: Ints, shift: Ints, sign: R
     return True
 
 
-@njit(nogil=True)
+@njit(nogil=True, fastmath=True)
 def _place(llr: Reals, sent: Ints, word: Reals) -> None:
-    """Add the LLRs of the sent bits to their places; what is not a number says nothing."""
+    """Add the LLRs of the sent bits to their places in the word."""
     flat = word.reshape(-1)
     for i in range(sent.size):
-        value = llr[i]
-        if value == value:
-            flat[sent[i]] += min(max(value, -LLR_LIMIT), LLR_LIMIT)
+        flat[sent[i]] += llr[i]
 
 
 @njit(nogil=True, fastmath=True)
@@ -167,7 +165,7 @@ def decode_blocks(
 ) -> None:
     """Decode blocks one after another; fills the last three arguments.
 
-    llr          (blocks, n) float32
+    llr          (blocks, n) float32, finite, at most LLR_LIMIT in size
     sent         (n,) int32, word position of each sent bit
     shape        columns of the word, z
     filler       start and end of the word's bits known to be 0
