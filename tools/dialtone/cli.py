@@ -1,0 +1,394 @@
+"""The commands of `dialtone`: what each takes, nothing of what it does.
+
+Heavy modules (numpy, numba, soundfile, matplotlib) are imported by the commands when they run,
+never here: `dialtone --help` must come at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dialtone.keys import KeyOptions
+from dialtone.options import (
+    ChannelSpec,
+    Folder,
+    Json,
+    KeyInHeader,
+    PassphraseFile,
+    PassphrasePrompt,
+    Plain,
+    ProfileName,
+    Repair,
+    Seed,
+    SpeedChoice,
+)
+from dialtone.output import Output
+
+app = typer.Typer(
+    name="dialtone",
+    # Rich would double the time of --help; these pages are plain text on purpose.
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"dialtone {version('dialtone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _dialtone(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Send files and pictures as sound: over a cable, a phone call, an MP3 file.
+
+    \b
+    Examples:
+      dialtone send photo.png --passphrase-file key.txt -o photo.wav
+      dialtone receive photo.wav --passphrase-file key.txt -d inbox
+      dialtone loopback photo.png --channel phone
+
+    \b
+    Exit codes: 0 done; 1 nothing received or incomplete; 2 wrong usage or bad input file;
+    3 key or authentication failure; 4 device or network; 130 interrupted.
+    """
+
+
+@app.command()
+def send(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What to send; - is stdin.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit mono samples at "
+            "the profile's rate to stdout.",
+        ),
+    ] = None,
+    profile: ProfileName = None,
+    speed: SpeedChoice = None,
+    mp3_kbps: Annotated[
+        int, typer.Option("--mp3-kbps", metavar="K", min=32, max=320, help="Bit rate of an MP3.")
+    ] = 128,
+    passphrase_file: PassphraseFile = None,
+    passphrase_prompt: PassphrasePrompt = False,
+    key_in_header: KeyInHeader = False,
+    plain: Plain = False,
+    repair: Repair = 5.0,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            metavar="N",
+            min=0,
+            help="Send N times over, each time with other repair packets; 0 sends until stopped "
+            "(with -o - only).",
+        ),
+    ] = 1,
+    fit: Annotated[
+        float | None,
+        typer.Option(
+            "--fit",
+            metavar="SECONDS",
+            min=0.1,
+            help="A picture: compress it so that it takes this air time, never more.",
+        ),
+    ] = None,
+    pixels: Annotated[
+        bool,
+        typer.Option(
+            "--pixels",
+            help="A picture: send its exact pixels instead of the file's bytes. Arrives as PNG.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how long it would take; write nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a file or picture into sound.
+
+    \b
+    Examples:
+      dialtone send photo.png --passphrase-prompt -o photo.wav
+      dialtone send photo.png --passphrase-file key.txt -p mp3 -s max -o photo.mp3
+      dialtone send photo.png --plain --fit 20 -o photo.wav      a picture in 20 seconds
+      dialtone send big.zip --plain -p cable --dry-run           how long would it take?
+      tar c notes | dialtone send - --plain -p cable -o - | aplay -f S16_LE -r 48000
+    """
+    from dialtone.send import SendOptions, send_file
+
+    send_file(
+        SendOptions(
+            file=file,
+            output=output,
+            profile=profile,
+            speed=speed,
+            mp3_kbps=mp3_kbps,
+            keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
+            repair=repair / 100,
+            repeat=repeat,
+            fit_s=fit,
+            pixels=pixels,
+            dry_run=dry_run,
+        ),
+        Output(as_json, data_on_stdout=output == "-"),
+    )
+
+
+@app.command()
+def receive(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN|-",
+            help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
+            "stream or raw 16-bit mono samples.",
+        ),
+    ],
+    folder: Folder = Path(),
+    passphrase_file: PassphraseFile = None,
+    passphrase_prompt: PassphrasePrompt = False,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            "--rate",
+            metavar="HZ",
+            min=8000,
+            max=192000,
+            help="Sample rate of raw samples on stdin. Default: the rates of all profiles are "
+            "tried at once.",
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop after the first complete transfer.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            min=0.1,
+            help="Stop after S seconds of sound, or S seconds of waiting on stdin.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn sound back into files. Finds profile, speed, level and rate by itself.
+
+    Packets of transfers that are not complete yet are kept beside the received files:
+    receive another recording into the same folder, or the same one with the right passphrase,
+    and they are put to use.
+
+    \b
+    Examples:
+      dialtone receive photo.wav --passphrase-prompt -d inbox
+      dialtone receive call.mp3 -d inbox --json
+      arecord -f S16_LE -r 48000 | dialtone receive - --once --timeout 60
+    """
+    from dialtone.receive import ReceiveOptions, receive_file
+
+    receive_file(
+        ReceiveOptions(
+            file=file,
+            folder=folder,
+            keys=KeyOptions(passphrase_file, passphrase_prompt),
+            rate=rate,
+            once=once,
+            timeout_s=timeout,
+        ),
+        Output(as_json),
+    )
+
+
+@app.command()
+def loopback(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What to send.")],
+    channel: ChannelSpec = "",
+    profile: ProfileName = None,
+    speed: SpeedChoice = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("-d", "--directory", metavar="DIR", help="Keep the received file in DIR."),
+    ] = None,
+    seed: Seed = 0,
+    noise_before: Annotated[
+        float,
+        typer.Option(
+            "--noise-before",
+            metavar="S",
+            min=0,
+            help="Seconds of quiet ahead of the signal, for the channel to fill with noise.",
+        ),
+    ] = 0.0,
+    passphrase_file: PassphraseFile = None,
+    passphrase_prompt: PassphrasePrompt = False,
+    key_in_header: KeyInHeader = False,
+    plain: Plain = False,
+    repair: Repair = 5.0,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="A picture: send and compare its exact pixels.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send, simulate a channel, receive and compare, all in memory.
+
+    Without a key option the file is encrypted with a passphrase made up for the occasion.
+    Exit code 0 only if what arrived equals what was sent.
+
+    \b
+    Examples:
+      dialtone loopback photo.png --channel phone
+      dialtone loopback photo.png -p cable -s max --channel awgn=40,skew=100 --seed 7
+      dialtone loopback photo.png -p mp3 --channel mp3=128 --noise-before 0.5
+    """
+    from dialtone.loopback import LoopbackOptions, loopback_file
+
+    loopback_file(
+        LoopbackOptions(
+            file=file,
+            channel=channel,
+            profile=profile,
+            speed=speed,
+            folder=folder,
+            seed=seed,
+            noise_before_s=noise_before,
+            keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
+            repair=repair / 100,
+            pixels=pixels,
+        ),
+        Output(as_json),
+    )
+
+
+@app.command()
+def channel(
+    source: Annotated[
+        str | None, typer.Argument(metavar="IN.wav", help="Recording to pass through.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Argument(metavar="OUT.wav", help="Sound file to write.")
+    ] = None,
+    spec: ChannelSpec = "",
+    seed: Seed = 0,
+    list_steps: Annotated[
+        bool, typer.Option("--list", help="Show the steps and the named bundles.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Pass a recording through a simulated channel.
+
+    \b
+    Examples:
+      dialtone channel --list
+      dialtone channel sent.wav heard.wav --channel phone
+      dialtone channel sent.wav heard.wav --channel band=300-3400,g711u,awgn=30 --seed 7
+    """
+    from dialtone.simulate import list_channels, simulate_file
+
+    out = Output(as_json)
+    if list_steps:
+        list_channels(out)
+    else:
+        simulate_file(source, target, spec, seed, out)
+
+
+@app.command()
+def profiles(as_json: Json = False) -> None:
+    """List the profiles and their speeds.
+
+    Bit rate after all modem overheads, the SNR it needs, the air time of 100 kB.
+
+    \b
+    Examples:
+      dialtone profiles
+      dialtone profiles --json
+    """
+    from dialtone.profiles import show_profiles
+
+    show_profiles(Output(as_json))
+
+
+@app.command()
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="IN", help="Any recording.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.png", help="Default: IN's name with .png."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a report of a recording, decodable or not.
+
+    Spectrogram, level, constellation, SNR per carrier, clock error, the superframes found, and
+    in words what the recording is or why it cannot be decoded.
+
+    \b
+    Examples:
+      dialtone inspect photo.wav
+      dialtone inspect call.mp3 -o report.png
+    """
+    from dialtone.inspector import inspect_file
+
+    inspect_file(file, output, Output(as_json))
+
+
+@app.command()
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Default speeds only, a small payload.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every speed of every profile.")] = False,
+    payload_kib: Annotated[
+        int, typer.Option("--payload-kib", metavar="N", min=1, max=16384, help="Random bytes sent.")
+    ] = 64,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure delivered bit rates over simulated channels.
+
+    Counts all overheads; compares with the limit of the channel; compilation is not counted.
+
+    \b
+    Examples:
+      dialtone bench
+      dialtone bench --quick --json
+    """
+    from dialtone.bench import run_bench
+
+    run_bench(quick, full, payload_kib * 1024, seed, Output(as_json))
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("-d", "--directory", metavar="DIR", help="Folder for the results.")
+    ] = Path("demo"),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Send a photo through a simulated call and an MP3 file.
+
+    Writes the received pictures, the sound, reports of both and a page, index.html.
+
+    \b
+    Example:
+      dialtone demo -d demo
+    """
+    from dialtone.demo import run_demo
+
+    run_demo(folder, seed, Output(as_json))

@@ -1,0 +1,198 @@
+"""The command `loopback`: send, simulate, receive, compare, all in memory."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dialtone import kernels, keys, profiles
+from dialtone.errors import ExitCode, Failure
+from dialtone.keys import KeyOptions
+from dialtone.output import Output, duration, rate, size
+
+if TYPE_CHECKING:
+    import framing
+    from dialtone.pipeline import Samples, Sending, Signal
+    from modem.channel import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackOptions:
+    """What the command line asked for. repair is a share."""
+
+    file: str
+    channel: str
+    profile: str | None
+    speed: str | None
+    folder: Path | None
+    seed: int
+    noise_before_s: float
+    keys: KeyOptions
+    repair: float
+    pixels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What one transfer through a channel came to.
+
+    received       None where the transfer did not become complete
+    air_seconds    length of the transmission, lead-in and tail counted, without what was
+                   put ahead of it
+    send_seconds, receive_seconds  working time
+    heard          the samples that came out of the channel, and their rate
+    """
+
+    received: "framing.Received | None"
+    signal: "Signal | None"
+    packets: int
+    air_seconds: float
+    sound_seconds: float
+    send_seconds: float
+    receive_seconds: float
+    heard: "Samples"
+    heard_rate: int
+
+
+def pass_through(
+    sending: "Sending",
+    channel: "Channel",
+    folder: Path,
+    quiet_before_s: float = 0.0,
+) -> Passage:
+    """Send through a simulated channel and receive into a folder.
+
+    quiet_before_s  silence ahead of the signal [s], which the channel fills with its noise
+    """
+    import numpy as np
+
+    import framing
+    from dialtone.pipeline import Delivered, Receiving
+
+    begun = time.perf_counter()
+    made = np.concatenate(list(sending.samples()))
+    sent = time.perf_counter()
+    sample_rate = sending.profile.sample_rate
+    quiet = np.zeros(round(quiet_before_s * sample_rate), np.float32)
+    heard, heard_rate = channel.apply(np.concatenate((quiet, made)), sample_rate)
+
+    received: framing.Received | None = None
+    with closing(framing.Inbox(folder, passphrase=keys.opening(sending.key))) as inbox:
+        channels = 1 if heard.ndim == 1 else heard.shape[1]
+        receiving = Receiving(inbox, [heard_rate], channels)
+        started = time.perf_counter()
+        for outcome in receiving.run(heard):
+            if isinstance(outcome, Delivered):
+                received = outcome.received
+        ended = time.perf_counter()
+    return Passage(
+        received,
+        receiving.signals[-1] if receiving.signals else None,
+        sending.packets,
+        sending.air_seconds,
+        len(heard) / heard_rate,
+        sent - begun,
+        ended - started,
+        heard,
+        heard_rate,
+    )
+
+
+def loopback_file(options: LoopbackOptions, out: Output) -> None:
+    """Do what `dialtone loopback` was asked to do. Raises Failure unless all is exact."""
+    key = _key(options.keys)
+    kernels.prepare()
+    from dialtone import pictures
+    from dialtone.pipeline import Payload, Sending
+    from modem import channel
+
+    simulated = channel.parse(options.channel, options.seed)
+    profile, speed = profiles.choose(options.profile, options.speed, None)
+    path = Path(options.file)
+    with path.open("rb") as stream, _folder(options.folder) as folder:
+        if options.pixels:
+            payload = pictures.pixels_payload(path)
+        else:
+            payload = Payload(stream, path.name, path.stat().st_size)
+        with closing(Sending(payload, profile, speed, key, options.repair)) as sending:
+            passage = pass_through(sending, simulated, folder, options.noise_before_s)
+            exact = passage.received is not None and _exact(path, passage.received, options.pixels)
+            _report(sending, simulated, passage, exact, out)
+    if not exact:
+        raise Failure(
+            "what was sent did not arrive whole" if passage.received is None else "not exact",
+            "try a lower --speed or more --repair",
+            ExitCode.INCOMPLETE,
+        )
+
+
+def _key(options: KeyOptions) -> "framing.KeyChoice":
+    """Without a key option: a passphrase of the moment, so that encryption is on the way."""
+    import framing
+
+    if options.given():
+        return keys.for_sending(options)
+    return framing.Passphrase(secrets.token_hex(16))
+
+
+@contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        wanted.mkdir(parents=True, exist_ok=True)
+        yield wanted
+        return
+    with tempfile.TemporaryDirectory(prefix="dialtone-") as folder:
+        yield Path(folder)
+
+
+def _exact(path: Path, received: "framing.Received", pixels: bool) -> bool:
+    """Whether the received file equals the sent one: byte for byte, or pixel for pixel."""
+    from dialtone import pictures
+
+    if pixels:
+        return pictures.same_pixels(path, pictures.restore(received.path))
+    return path.read_bytes() == received.path.read_bytes()
+
+
+def _report(
+    sending: "Sending", channel: "Channel", passage: Passage, exact: bool, out: Output
+) -> None:
+    from dialtone.pipeline import bit_rate
+
+    signal = passage.signal
+    times_sending = passage.air_seconds / passage.send_seconds
+    times_receiving = passage.sound_seconds / passage.receive_seconds
+    facts = sending.facts(passage.packets, passage.air_seconds)
+    out.event(
+        "loopback",
+        **facts,
+        exact=exact,
+        channel=str(channel),
+        seed=channel.seed,
+        snr_db=signal.snr_db if signal else None,
+        clock_ppm=signal.clock_ppm if signal else None,
+        packets_lost=signal.packets_lost if signal else None,
+        times_real_time_sending=times_sending,
+        times_real_time_receiving=times_receiving,
+    )
+    sent = sending.payload_bytes or 0
+    delivered = rate(bit_rate(sent, passage.air_seconds)) if exact else "nothing"
+    out.say(f"{'exact' if exact else 'NOT exact'}: {sending.payload.name}, {size(sent)}")
+    out.say(
+        f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
+        f"channel {str(channel) or 'perfect'}"
+    )
+    out.say(f"delivered {delivered} in {duration(passage.air_seconds)} of sound")
+    if signal is not None:
+        out.say(
+            f"SNR {signal.snr_db:.1f} dB, clock {signal.clock_ppm:+.1f} ppm, "
+            f"{signal.packets_lost} of {passage.packets} packets lost"
+        )
+    out.say(
+        f"sending {times_sending:.0f} and receiving {times_receiving:.0f} times faster than "
+        "real time"
+    )

@@ -1,0 +1,177 @@
+"""What the program says: sentences on stderr, JSON lines on stdout, progress bars on terminals."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from dialtone.errors import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_PROGRESS_PERIOD_S = 1.0  # between two JSON progress events
+
+
+class Meter(Protocol):
+    """Something that is told how far the work has come."""
+
+    def __call__(self, done: float, note: str = "") -> None: ...
+
+
+class Output:
+    """One command's voice.
+
+    With `as_json`, each event is one JSON object on a line of stdout and the sentences are
+    left out. When stdout carries the audio itself (`data_on_stdout`), the JSON lines go to
+    stderr instead, so that the two never mix.
+    """
+
+    def __init__(self, as_json: bool = False, data_on_stdout: bool = False) -> None:
+        self.as_json = as_json
+        self._events: TextIO = sys.stderr if data_on_stdout else sys.stdout
+
+    def say(self, sentence: str = "") -> None:
+        """Print a sentence for people."""
+        if not self.as_json:
+            print(sentence, file=sys.stderr, flush=True)
+
+    def event(self, name: str, **fields: object) -> None:
+        """Print one JSON object, when that was asked for."""
+        if self.as_json:
+            record = {"event": name} | {key: _plain(value) for key, value in fields.items()}
+            print(json.dumps(record, ensure_ascii=False), file=self._events, flush=True)
+
+    def record(self, **fields: object) -> None:
+        """Print one JSON object without an event name: a row of a listing."""
+        if self.as_json:
+            record = {key: _plain(value) for key, value in fields.items()}
+            print(json.dumps(record, ensure_ascii=False), file=self._events, flush=True)
+
+    def table(self, table: "Table") -> None:
+        """Print a table for people."""
+        if not self.as_json:
+            _console().print(table)
+
+    def failure(self, failure: Failure) -> None:
+        """Print how the command ended, if not well."""
+        if self.as_json:
+            self.event(
+                "error",
+                error=failure.sentence,
+                hint=failure.hint,
+                exit_code=int(failure.code),
+                **failure.facts,
+            )
+            return
+        print(f"error: {failure.sentence}", file=sys.stderr)
+        if failure.hint:
+            print(f"hint: {failure.hint}", file=sys.stderr)
+
+    @contextmanager
+    def progress(self, what: str, total: float | None, unit: str = "s") -> Iterator[Meter]:
+        """A progress bar over `total` units of work; JSON progress events instead with JSON.
+
+        total    None when the end is not known: a spinner with the amount done
+        """
+        if self.as_json:
+            yield self._json_meter(what, total, unit)
+        elif sys.stderr.isatty():
+            with self._bar(what, total, unit) as meter:
+                yield meter
+        else:
+            yield _silent
+
+    def _json_meter(self, what: str, total: float | None, unit: str) -> Meter:
+        last = time.monotonic()
+
+        def meter(done: float, note: str = "") -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _PROGRESS_PERIOD_S:
+                last = now
+                fields: dict[str, object] = {"stage": what, "done": done, "total": total}
+                self.event("progress", **fields, unit=unit, note=note)
+
+        return meter
+
+    @contextmanager
+    def _bar(self, what: str, total: float | None, unit: str) -> Iterator[Meter]:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        known = f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}"
+        open_end = f"{{task.completed:.0f}} {unit}"
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn(known if total is not None else open_end),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=_console(), transient=True) as bar:
+            task = bar.add_task(what, total=total, note="")
+
+            def meter(done: float, note: str = "") -> None:
+                bar.update(task, completed=done, note=note)
+
+            yield meter
+
+
+def _silent(done: float, note: str = "") -> None:
+    """The meter of somebody who is not looking."""
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _plain(value: object) -> object:
+    """A value JSON can hold: numpy scalars as numbers, NaN and infinity as null, paths as text."""
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, float) or hasattr(value, "__float__"):
+        number = float(value)
+        return round(number, 6) if math.isfinite(number) else None
+    return str(value)
+
+
+def count(number: float, unit: str) -> str:
+    """A number with its unit, in the plural where it needs it: 1 packet, 12 packets."""
+    return f"{number:,.0f} {unit}" + ("" if number == 1 else "s")
+
+
+def size(n_bytes: float) -> str:
+    """A file size for people: 812 bytes, 64.0 kB, 1.20 MB (powers of ten)."""
+    if n_bytes < 1000:
+        return count(n_bytes, "byte")
+    if n_bytes < 1e6:
+        return f"{n_bytes / 1e3:.1f} kB"
+    return f"{n_bytes / 1e6:.2f} MB"
+
+
+def rate(bits_per_second: float) -> str:
+    """A bit rate for people: 850 bit/s, 16.3 kbit/s."""
+    if bits_per_second < 1000:
+        return f"{bits_per_second:.0f} bit/s"
+    return f"{bits_per_second / 1e3:.1f} kbit/s"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 3.2 s, 2 min 05 s, 1 h 02 min."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,120 @@
+"""The command `receive`: a recording or a stream of sound into files."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from dialtone import kernels, keys
+from dialtone.errors import Failure, interrupted
+from dialtone.keys import KeyOptions
+from dialtone.output import Output
+
+if TYPE_CHECKING:
+    from dialtone.audio import AudioSource
+    from dialtone.pipeline import Receiving
+    from dialtone.reception import Report
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveOptions:
+    """What the command line asked for."""
+
+    file: str
+    folder: Path
+    keys: KeyOptions
+    rate: int | None
+    once: bool
+    timeout_s: float | None
+
+
+class _TimeoutReached(Exception):  # noqa: N818  the end of a wait that was asked for
+    """--timeout is over."""
+
+
+def receive_file(options: ReceiveOptions, out: Output) -> None:
+    """Do what `dialtone receive` was asked to do. Raises Failure where not all arrived."""
+    if options.rate is not None and options.file != "-":
+        raise Failure("--rate is for raw samples on stdin", "files say their rate themselves")
+    if options.folder.exists() and not options.folder.is_dir():
+        raise Failure(f"{options.folder} is not a folder", "give another one with -d")
+    passphrase = keys.for_receiving(options.keys)
+    kernels.prepare()
+    import framing
+    from dialtone.pipeline import Receiving
+    from dialtone.reception import Report
+
+    source, rates = _open(options)
+    with source:
+        inbox = framing.Inbox(options.folder, passphrase=passphrase)
+        receiving = Receiving(inbox, rates, source.channels)
+        report = Report(out, receiving)
+        try:
+            report.resume()
+            with _deadline(options):
+                _listen(source, receiving, report, options)
+        except _TimeoutReached:
+            out.say("the time is over")
+        except KeyboardInterrupt:
+            raise interrupted(report.kept()) from None
+        finally:
+            inbox.close()
+        report.finish(source.damage)
+
+
+def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
+    """The sound, and the sample rates it may have."""
+    import modem
+    from dialtone.audio import open_audio
+    from dialtone.stdin_sound import open_stdin
+
+    if options.file != "-":
+        source = open_audio(options.file)
+        return source, [source.sample_rate]
+    if options.rate:
+        rates = [options.rate]
+    else:
+        rates = sorted({profile.sample_rate for profile in modem.profiles.values()})
+    source, known = open_stdin(rates[0])
+    return source, [source.sample_rate] if known else rates
+
+
+def _listen(
+    source: "AudioSource", receiving: "Receiving", report: "Report", options: ReceiveOptions
+) -> None:
+    """Take the sound in until it ends, or until enough was received."""
+    total = None if source.frames is None else source.frames / source.sample_rate
+    with report.out.progress("receiving", total) as meter:
+        for chunk in source:
+            report.hear(chunk)
+            for outcome in receiving.process(chunk):
+                report.take(outcome)
+                if options.once and report.delivered:
+                    return
+            meter(receiving.seconds, report.state())
+            if options.timeout_s is not None and receiving.seconds >= options.timeout_s:
+                raise _TimeoutReached
+        for outcome in receiving.flush():
+            report.take(outcome)
+
+
+@contextmanager
+def _deadline(options: ReceiveOptions) -> Iterator[None]:
+    """End a wait on stdin when --timeout is over, even if no sound comes at all."""
+    if options.timeout_s is None or options.file != "-":
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, options.timeout_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(signum: int, frame: FrameType | None) -> None:
+    raise _TimeoutReached

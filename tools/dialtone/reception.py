@@ -1,0 +1,210 @@
+"""What a reception amounts to: said while it goes on, and summed up at its end."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dialtone import pictures
+from dialtone.errors import KEY_HINT, KIND_CODES, ExitCode, Failure, sentence
+from dialtone.output import Output, count, duration, rate, size
+from dialtone.pipeline import Delivered, Missed, Outcome, Receiving, Rejected, Signal, bit_rate
+
+if TYPE_CHECKING:
+    import framing
+    from dialtone.pipeline import Samples
+
+_INCOMPLETE_HINT = (
+    "receive another recording of it into the same folder, or ask for it to be sent again: "
+    "what has arrived is kept"
+)
+
+
+@dataclass(slots=True)
+class _Level:
+    """How loud the sound was."""
+
+    peak: float = 0.0
+
+    def add(self, chunk: "Samples") -> None:
+        self.peak = max(self.peak, float(np.max(np.abs(chunk), initial=0.0)))
+
+    def __str__(self) -> str:
+        return f"peak {20 * math.log10(self.peak):.0f} dBFS" if self.peak else "digital silence"
+
+
+class Report:
+    """Follows one reception: tells what arrives, then decides how the command ends."""
+
+    def __init__(self, out: Output, receiving: Receiving) -> None:
+        self.out = out
+        self.delivered = 0
+        self._receiving = receiving
+        self._inbox = receiving.inbox
+        self._level = _Level()
+        self._failures: list[Failure] = []
+
+    def resume(self) -> None:
+        """Deliver what earlier receptions left complete, now that the key may be there."""
+        import framing
+
+        for result in self._inbox.resume():
+            if isinstance(result, framing.Received):
+                self._deliver(result, None)
+
+    def hear(self, chunk: "Samples") -> None:
+        """Note how loud the sound is."""
+        self._level.add(chunk)
+
+    def take(self, outcome: Outcome) -> None:
+        """Tell one outcome."""
+        match outcome:
+            case Delivered():
+                self._deliver(outcome.received, outcome.signal)
+            case Rejected():
+                self._reject(outcome.refused)
+            case Missed():
+                self.out.event(
+                    "lost",
+                    time_s=outcome.time_s,
+                    packets=outcome.packets,
+                    reason=outcome.reason,
+                )
+
+    def state(self) -> str:
+        """What is on its way, for a progress bar."""
+        heard = self._pending()
+        return ", ".join(f"{p.name or p.transfer_id} {p.have}/{p.needed}" for p in heard)
+
+    def kept(self) -> str:
+        """What an interruption leaves, for a sentence."""
+        pending = self._pending()
+        if not pending:
+            return ""
+        packets = sum(progress.have for progress in pending)
+        return f", and {count(packets, 'packet')} received so far are kept for the next time"
+
+    def finish(self, damage: str | None) -> None:
+        """Raise the Failure that the reception ends with, if it does."""
+        if damage:
+            self.out.say(f"note: {damage}")
+        for progress in self._pending():
+            self._lament(progress)
+        if not self._failures and not self.delivered:
+            self._failures.append(self._nothing())
+        if self._failures:
+            # A missing key is what a person can do something about at once: it comes first.
+            self._failures.sort(key=lambda failure: failure.code != ExitCode.KEY)
+            raise self._failures[0]
+
+    def _pending(self) -> "list[framing.Progress]":
+        """Unfinished transfers of which something was heard this time."""
+        return [p for p in self._inbox.pending() if p.transfer_id in self._receiving.transfers]
+
+    def _deliver(self, received: "framing.Received", signal: Signal | None) -> None:
+        path = received.path
+        if received.media == pictures.PIXELS_MEDIA:
+            try:
+                path = pictures.restore(path)
+            except Failure as failure:
+                self._failures.append(failure)
+                return
+        self.delivered += 1
+        facts: dict[str, object] = {} if signal is None else signal_facts(received.size, signal)
+        self.out.event(
+            "received",
+            file=path,
+            bytes=received.size,
+            **facts,
+            transfer=received.transfer_id,
+            protection=received.protection,
+            media=received.media,
+            sha256=received.sha256,
+        )
+        self.out.say(f"received {path}: {_summary(received, signal)}")
+
+    def _reject(self, refused: "framing.Refused") -> None:
+        code = KIND_CODES.get(refused.kind, ExitCode.INCOMPLETE)
+        hint = KEY_HINT if refused.kind == "key" else "ask for it to be sent again"
+        reason = sentence(refused.reason)
+        facts = {"transfer": refused.transfer_id, "kind": refused.kind}
+        self.out.event("refused", **facts, reason=reason)
+        self._failures.append(Failure(reason, hint, code, **facts))
+
+    def _lament(self, progress: "framing.Progress") -> None:
+        """A transfer that was heard but did not become a file."""
+        name = progress.name or f"transfer {progress.transfer_id}"
+        about = "" if progress.exact else "about "
+        facts = {
+            "transfer": progress.transfer_id,
+            "packets": progress.have,
+            "of": progress.needed,
+        }
+        if progress.locked:
+            self._lock(facts)
+        if progress.have >= progress.needed and progress.exact:
+            return
+        reason = (
+            f"{name} is incomplete: {progress.have} of {about}{progress.needed} packets arrived"
+        )
+        self.out.event("lost", **facts, reason=reason)
+        self._failures.append(Failure(reason, _INCOMPLETE_HINT, ExitCode.INCOMPLETE, **facts))
+
+    def _lock(self, facts: dict[str, object]) -> None:
+        """The inbox refuses a key once; where that was before this reception, say it again."""
+        told = any(failure.facts.get("transfer") == facts["transfer"] for failure in self._failures)
+        if not told:
+            self._failures.append(
+                Failure(
+                    "the passphrase does not open this transfer", KEY_HINT, ExitCode.KEY, **facts
+                )
+            )
+
+    def _nothing(self) -> Failure:
+        """Why there is nothing: no signal, or one that could not be read."""
+        import modem
+
+        heard = f"{duration(self._receiving.seconds)} of audio ({self._level})"
+        if not self._receiving.signals:
+            return Failure(
+                f"no Dialtone signal found in {heard}",
+                "`dialtone inspect` draws what is there",
+                ExitCode.INCOMPLETE,
+            )
+        signal = self._receiving.signals[-1]
+        needed = modem.profiles[signal.profile].speeds[signal.speed - 1].snr_db
+        return Failure(
+            f"a {signal.profile} signal at speed {signal.speed} was heard, but nothing of it could "
+            f"be read: its SNR is {signal.snr_db:.1f} dB, and {needed:.1f} dB are needed",
+            "send it again at a lower --speed, or louder; `dialtone inspect` shows more",
+            ExitCode.INCOMPLETE,
+        )
+
+
+def signal_facts(n_bytes: int, signal: Signal) -> dict[str, object]:
+    """What JSON events say of the signal that brought a file."""
+    return {
+        "air_seconds": signal.air_seconds,
+        "goodput_bps": bit_rate(n_bytes, signal.air_seconds),
+        "snr_db": signal.snr_db,
+        "clock_ppm": signal.clock_ppm,
+        "profile": signal.profile,
+        "speed": signal.speed,
+        "packets_lost": signal.packets_lost,
+    }
+
+
+def _summary(received: "framing.Received", signal: Signal | None) -> str:
+    how = {"encrypted": "was encrypted", "clear key": "the key came along", "plain": "in the clear"}
+    protection = how.get(received.protection, received.protection)
+    if signal is None:
+        return f"{size(received.size)}, from packets of earlier recordings, {protection}"
+    lost = f", {count(signal.packets_lost, 'packet')} lost and replaced" * bool(signal.packets_lost)
+    seconds = signal.air_seconds
+    return (
+        f"{size(received.size)} in {duration(seconds)} "
+        f"({rate(bit_rate(received.size, seconds))}), {protection}\n"
+        f"profile {signal.profile}, speed {signal.speed}, SNR {signal.snr_db:.1f} dB, "
+        f"clock {signal.clock_ppm:+.1f} ppm{lost}"
+    )

@@ -1,0 +1,215 @@
+"""The command `send`: a file or picture into a sound file or onto stdout."""
+
+import os
+import secrets
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from dialtone import kernels, keys, profiles
+from dialtone.errors import ExitCode, Failure
+from dialtone.keys import KeyOptions
+from dialtone.output import Output, count, duration, rate, size
+
+if TYPE_CHECKING:
+    from dialtone.pipeline import Payload, Sending
+    from framing import KeyChoice
+    from modem import Profile, Speed
+
+_SUFFIXES = (".wav", ".flac", ".mp3")
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """What the command line asked for. repair is a share, fit_s in seconds."""
+
+    file: str
+    output: str | None
+    profile: str | None
+    speed: str | None
+    mp3_kbps: int
+    keys: KeyOptions
+    repair: float
+    repeat: int
+    fit_s: float | None
+    pixels: bool
+    dry_run: bool
+
+    @property
+    def is_mp3(self) -> bool:
+        return self.output is not None and self.output.lower().endswith(".mp3")
+
+
+def send_file(options: SendOptions, out: Output) -> None:
+    """Do what `dialtone send` was asked to do. Raises Failure where it cannot."""
+    _check(options)
+    key = keys.for_sending(options.keys)
+    kernels.prepare()
+    from dialtone.pipeline import Sending
+
+    profile, speed = profiles.choose(options.profile, options.speed, options.output)
+    with (
+        _payload(options, key, profile, speed) as payload,
+        closing(Sending(payload, profile, speed, key, options.repair, options.repeat)) as sending,
+    ):
+        if options.dry_run:
+            _report_plan(sending, out)
+            return
+        if options.is_mp3:
+            _write_mp3(sending, options, Path(options.output or ""), out)
+        else:
+            _write(sending, options.output or "", None, out)
+        _report(sending, options, out)
+
+
+def _check(options: SendOptions) -> None:
+    """Refuse what cannot work before any work is done."""
+    output = options.output
+    if output is None and not options.dry_run:
+        raise Failure(
+            "playing through a sound card is not there yet", "write a sound file with -o OUT.wav"
+        )
+    if output not in (None, "-"):
+        path = Path(output)
+        if path.suffix.lower() not in _SUFFIXES:
+            raise Failure(
+                f"{output}: no way to write this kind of file",
+                f"give a name that ends in {', '.join(_SUFFIXES)}",
+            )
+        if options.file != "-" and path.exists() and path.samefile(options.file):
+            raise Failure("the output would replace the file to be sent", "give another name")
+    if options.repeat == 0 and output != "-" and not options.dry_run:
+        raise Failure("--repeat 0 never ends, and a file has to", "use it with -o - only")
+    if options.pixels and options.fit_s is not None:
+        raise Failure("--pixels and --fit exclude each other", "give one of them")
+    if options.file == "-" and (options.pixels or options.fit_s is not None):
+        raise Failure("--pixels and --fit need a picture file, not stdin", "give the file's name")
+
+
+@contextmanager
+def _payload(
+    options: SendOptions, key: "KeyChoice", profile: "Profile", speed: "Speed"
+) -> Iterator["Payload"]:
+    """What is to be sent, open while it is being sent."""
+    from dialtone import pictures
+    from dialtone.pipeline import Payload, planned_air_seconds
+
+    if options.file == "-":
+        yield Payload(sys.stdin.buffer, "stdin", None)
+        return
+    path = Path(options.file)
+    if options.pixels:
+        yield pictures.pixels_payload(path)
+    elif options.fit_s is not None:
+        air_seconds = partial(
+            planned_air_seconds,
+            profile=profile,
+            speed=speed,
+            key=key,
+            repair=options.repair,
+            repeat=options.repeat,
+        )
+        yield pictures.fitted_payload(path, options.fit_s, air_seconds)
+    else:
+        with path.open("rb") as stream:
+            yield Payload(stream, path.name, _length(stream))
+
+
+def _length(stream: BinaryIO) -> int | None:
+    """Bytes in a file; None for a pipe or device, whose length nobody knows."""
+    info = os.fstat(stream.fileno())
+    return info.st_size if stat.S_ISREG(info.st_mode) else None
+
+
+def _write(sending: "Sending", path: str, kbps: int | None, out: Output) -> None:
+    """Make the sound and write it: whole or not at all."""
+    from dialtone.audio import write_audio
+
+    rate = sending.profile.sample_rate
+    with (
+        out.progress("writing", sending.planned_air_seconds()) as meter,
+        write_audio(path, rate, kbps) as sink,
+    ):
+        for samples in sending.samples():
+            sink.write(samples)
+            meter(sending.air_seconds)
+
+
+def _write_mp3(sending: "Sending", options: SendOptions, path: Path, out: Output) -> None:
+    """Write an MP3 and put it in its place only if what it carries can be read back."""
+    temporary = path.with_name(f".dialtone-{secrets.token_hex(6)}.part.mp3")
+    try:
+        _write(sending, str(temporary), options.mp3_kbps, out)
+        if not _readable(temporary, sending, out):
+            raise Failure(
+                f"the MP3 at {options.mp3_kbps} kbit/s does not carry this speed; it was removed",
+                "give a higher --mp3-kbps or a lower --speed",
+                ExitCode.INCOMPLETE,
+            )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _readable(path: Path, sending: "Sending", out: Output) -> bool:
+    """Whether a sound file yields the whole transfer.
+
+    A delivered transfer is an exact one: its trailer carries the SHA-256 of what was sent.
+    """
+    import framing
+    from dialtone.audio import open_audio
+    from dialtone.pipeline import Delivered, Receiving
+
+    passphrase = keys.opening(sending.key)
+    with (
+        tempfile.TemporaryDirectory(prefix="dialtone-") as folder,
+        open_audio(path) as source,
+        closing(framing.Inbox(Path(folder), passphrase=passphrase)) as inbox,
+        out.progress("verifying", sending.air_seconds) as meter,
+    ):
+        receiving = Receiving(inbox, [source.sample_rate], source.channels)
+        for chunk in source:
+            for outcome in receiving.process(chunk):
+                if isinstance(outcome, Delivered):
+                    return True
+            meter(receiving.seconds)
+        return any(isinstance(outcome, Delivered) for outcome in receiving.flush())
+
+
+def _report_plan(sending: "Sending", out: Output) -> None:
+    air_seconds = sending.planned_air_seconds()
+    packets = sending.packet_count
+    if air_seconds is None or packets is None:
+        raise Failure(
+            "nobody knows how long an endless or unknown stream takes",
+            "give a file, and --repeat of at least 1",
+        )
+    out.event("planned", **sending.facts(packets, air_seconds))
+    out.say(f"would send {_summary(sending, packets, air_seconds)}")
+
+
+def _report(sending: "Sending", options: SendOptions, out: Output) -> None:
+    facts = sending.facts(sending.packets, sending.air_seconds)
+    out.event("sent", **facts, output=options.output)
+    out.say(f"sent {_summary(sending, sending.packets, sending.air_seconds)}")
+    if options.output != "-":
+        verified = ", decoded again and verified" if options.is_mp3 else ""
+        out.say(f"written to {options.output}{verified}")
+
+
+def _summary(sending: "Sending", packets: int, air_seconds: float) -> str:
+    from dialtone.pipeline import bit_rate
+
+    sent = sending.payload_bytes
+    return (
+        f"{sending.payload.name}: {size(sent or 0)} in {duration(air_seconds)} of sound, "
+        f"{rate(bit_rate(sent, air_seconds))}\n"
+        f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
+        f"{count(packets, 'packet')}, {keys.protection(sending.key)}"
+    )
