@@ -14,6 +14,7 @@ from modem.fec.crc import crc16
 
 Bits = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 K = 48  # header bits
 N = 256  # sent bits
@@ -32,7 +33,7 @@ _INFO_PLACES = np.array((
 _FROZEN = np.ones(N, np.bool_)
 _FROZEN[_INFO_PLACES] = False
 
-# Larger LLRs carry no more information and could overflow in the sums.
+# Keeps sums of LLRs finite; larger ones say nothing more.
 _LLR_LIMIT = 1e4
 
 
@@ -60,8 +61,10 @@ def decode(llr: Reals) -> Bits | None:
     if llr.shape != (N,):
         raise ValueError(f"llr must be ({N},), got {llr.shape}")
     known = np.clip(np.nan_to_num(llr, nan=0.0), -_LLR_LIMIT, _LLR_LIMIT)
-    words, metrics = _decode_list(known, _FROZEN)
-    words = words[np.argsort(metrics, kind="stable")]
+    words = np.empty((_PATHS, N), np.uint8)
+    penalty = np.empty(_PATHS, np.float32)
+    _decode_list(known, _FROZEN, words, penalty)
+    words = words[np.argsort(penalty, kind="stable")]
     blocks = np.packbits(words[:, _INFO_PLACES], axis=1)
     passed = np.flatnonzero(crc16(blocks) == 0)
     if passed.size == 0:
@@ -70,95 +73,105 @@ def decode(llr: Reals) -> Bits | None:
 
 
 @njit(nogil=True)
-def _descend(llr: Reals, tree: Reals, sums: Bits, place: int) -> None:
-    """Bring the LLR of `place`, in tree[1], up to date for one path.
-
-    tree  (256,) float32, LLRs of the nodes on the way to `place`: level s of 2**s at 2**s
-    sums  (256,) uint8, in the same places the bits of the finished left sibling
-    """
-    level = 0
-    while level < _LEVELS and not (place >> level) & 1:
-        level += 1
-    for s in range(min(level, _LEVELS - 1), -1, -1):
-        size = 1 << s
-        above = llr if s == _LEVELS - 1 else tree[2 * size : 4 * size]
+def _descend(tree: Reals, sums: Bits, path: int, place: int) -> None:
+    """Bring the LLR of `place`, in tree[path, 1], up to date."""
+    size = 1
+    while size < N and not place & size:
+        size *= 2
+    if size < N:
         for i in range(size):
-            a, b = above[i], above[size + i]
-            if s == level:
-                tree[size + i] = b - a if sums[size + i] else b + a
-            else:
-                smaller = min(abs(a), abs(b))
-                tree[size + i] = smaller if (a < 0) == (b < 0) else -smaller
+            a, b = tree[path, 2 * size + i], tree[path, 3 * size + i]
+            tree[path, size + i] = b - a if sums[path, size + i] else b + a
+    while size > 1:
+        size //= 2
+        for i in range(size):
+            a, b = tree[path, 2 * size + i], tree[path, 3 * size + i]
+            smaller = min(abs(a), abs(b))
+            tree[path, size + i] = smaller if (a < 0) == (b < 0) else -smaller
 
 
 @njit(nogil=True)
-def _ascend(sums: Bits, place: int, bit: int) -> None:
-    """Enter the decided bit of `place` into the partial sums of one path."""
-    current = np.empty(N, np.uint8)
+def _ascend(sums: Bits, path: int, place: int, bit: int, current: Bits) -> None:
+    """Enter the decided bit of `place` into the partial sums."""
     current[0] = bit
     size = 1
     while place & size:
         for i in range(size):
             current[size + i] = current[i]
-            current[i] ^= sums[size + i]
+            current[i] ^= sums[path, size + i]
         size *= 2
-    if size < N:
-        for i in range(size):
-            sums[size + i] = current[i]
+    for i in range(size):
+        sums[path, size + i] = current[i]
+
+
+@njit(nogil=True)
+def _choose(candidate: Reals, choices: int, taken: Flags) -> None:
+    """Take the eight candidates of least penalty."""
+    for c in range(taken.size):
+        taken[c] = False
+    for _ in range(min(choices, _PATHS)):
+        best = -1
+        for c in range(choices):
+            if not taken[c] and (best < 0 or candidate[c] < candidate[best]):
+                best = c
+        taken[best] = True
 
 
 @njit(cache=True, nogil=True)
-def _decode_list(llr: Reals, frozen: npt.NDArray[np.bool_]) -> tuple[Bits, Reals]:
-    """The likeliest words (8, 256) before encoding and their penalties (8,)."""
-    tree = np.zeros((_PATHS, N), np.float32)
-    sums = np.zeros((_PATHS, N), np.uint8)
-    words = np.zeros((_PATHS, N), np.uint8)
-    penalty = np.zeros(_PATHS, np.float32)
+def _decode_list(llr: Reals, frozen: Flags, words: Bits, penalty: Reals) -> None:
+    """Fill in the likeliest words (8, 256), before encoding, and their penalties (8,).
+
+    The node of the code's tree at level s on the way to the current place has 2**s LLRs,
+    kept from 2**s in `tree`, and in the same places of `sums` the bits of its left sibling.
+    """
+    tree = np.empty((_PATHS, 2 * N), np.float32)
+    sums = np.empty((_PATHS, 2 * N), np.uint8)
+    for path in range(_PATHS):
+        for i in range(N):
+            tree[path, N + i] = llr[i]
+    current = np.empty(N, np.uint8)
     candidate = np.empty(2 * _PATHS, np.float32)
     taken = np.empty(2 * _PATHS, np.bool_)
+    bit = np.empty(_PATHS, np.uint8)
+    origin = np.empty(_PATHS, np.int64)
     paths = 1
+    penalty[0] = 0
     for place in range(N):
         for path in range(paths):
-            _descend(llr, tree[path], sums[path], place)
+            _descend(tree, sums, path, place)
             value = tree[path, 1]
             # Candidates 2p and 2p + 1 extend path p by 0 and by 1.
             candidate[2 * path] = penalty[path] + max(-value, np.float32(0))
             candidate[2 * path + 1] = penalty[path] + max(value, np.float32(0))
-        choices = 2 * paths
-        for c in range(2 * _PATHS):
-            taken[c] = frozen[place] and c < choices and c % 2 == 0
+            bit[path] = 0
+            origin[path] = path
         if not frozen[place]:
-            for _ in range(min(choices, _PATHS)):
-                best = -1
-                for c in range(choices):
-                    if not taken[c] and (best < 0 or candidate[c] < candidate[best]):
-                        best = c
-                taken[best] = True
-        # A path with both extensions taken is copied to the room of one with none.
-        grown = paths
-        room = 0
-        for path in range(paths):
-            zero, one = taken[2 * path], taken[2 * path + 1]
-            if zero and one:
-                if grown < _PATHS:
-                    copy = grown
-                    grown += 1
-                else:
-                    while taken[2 * room] or taken[2 * room + 1]:
+            _choose(candidate, 2 * paths, taken)
+            grown = paths
+            room = 0
+            for path in range(paths):
+                if not taken[2 * path + 1]:
+                    continue
+                slot = path
+                if taken[2 * path]:
+                    # Both extensions live: the second moves to a free slot, or to that of a
+                    # path with neither.
+                    slot = grown
+                    if grown < _PATHS:
+                        grown += 1
+                    else:
+                        while taken[2 * room] or taken[2 * room + 1]:
+                            room += 1
+                        slot = room
                         room += 1
-                    copy = room
-                    room += 1
-                for i in range(N):
-                    tree[copy, i] = tree[path, i]
-                    sums[copy, i] = sums[path, i]
-                    words[copy, i] = words[path, i]
-                penalty[copy] = candidate[2 * path + 1]
-                words[copy, place] = 1
-                _ascend(sums[copy], place, 1)
-            if zero or one:
-                bit = 0 if zero else 1
-                penalty[path] = candidate[2 * path + bit]
-                words[path, place] = bit
-                _ascend(sums[path], place, bit)
-        paths = grown
-    return words[:paths], penalty[:paths]
+                    for i in range(N):
+                        tree[slot, i] = tree[path, i]
+                        sums[slot, i] = sums[path, i]
+                        words[slot, i] = words[path, i]
+                bit[slot] = 1
+                origin[slot] = path
+            paths = grown
+        for path in range(paths):
+            penalty[path] = candidate[2 * origin[path] + bit[path]]
+            words[path, place] = bit[path]
+            _ascend(sums, path, place, bit[path], current)
