@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from modem.channel import avcodecs, clock, codecs, edit, line, network, noise
+from modem.channel import avcodecs, clock, codecs, edit, line, network, noise, tape
 from modem.channel.signal import Signal
 from modem.channel.values import FREQUENCY, TIME, Choice, Nothing, Number, Pair, Several, Value
 
@@ -167,6 +167,12 @@ steps: Mapping[str, Step] = MappingProxyType(
             "Opus voice mode at this constant bit rate in kbit/s (needs PyAV)",
             "opus=24",
         ),
+        "tape": Step(
+            tape.tape,
+            Choice(tuple(tape.GRADES), default="typical"),
+            "cassette: saturation, hiss, drop-outs, speed error, wow and flutter",
+            "tape=poor",
+        ),
         "silence": Step(
             edit.silence,
             Pair(_SECONDS, "/", _SECONDS, "a number of seconds", missing=0.0),
@@ -195,6 +201,7 @@ bundles: Mapping[str, str] = MappingProxyType(
         "voip": "skew=80,band=300-3400,noise=-45,g711u,loss=1%,slip=20ms/10s",
         "mobile": "skew=80,band=300-3400,noise=-55,gsm",
         "mp3": "mp3=128",
+        "tape": "tape=typical",
         "air": "room=300ms,band=100-18000,skew=80,awgn=20",
     }
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modem.channel import ChannelError, parse
+from modem.channel.avcodecs import encode
 from modem.channel.codecs import MP3_KBPS, encode_mp3
 from modem.channel.signal import Signal
 
@@ -130,3 +131,40 @@ def test_mp3_at_a_rate_that_the_format_lacks_is_resampled() -> None:
 def test_mp3_files_that_cannot_exist_are_refused() -> None:
     with pytest.raises(ChannelError, match="no MP3 of 320 kbit/s at 24000 Hz"):
         encode_mp3(Signal(np.zeros(10, "f4"), 24000), 320)
+
+
+def test_a_codec_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ChannelError, match=r"'amr=12.2' cannot be applied: .* pip install av"):
+        parse("amr=12.2").apply(np.zeros(10, "f4"), 8000)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "rate", "kbps", "size", "options"),
+    [
+        ("libopencore_amrnb", 8000, 4.75, 13, {"dtx": "0"}),  # 95 bits, and one byte of header
+        ("libopencore_amrnb", 8000, 12.2, 32, {"dtx": "0"}),  # 244 bits
+        ("libopus", 48000, 24, 60, {"application": "voip", "vbr": "off", "frame_duration": "20"}),
+    ],
+)
+def test_mobile_codecs_have_exactly_their_bit_rate(
+    encoder: str, rate: int, kbps: float, size: int, options: dict[str, str]
+) -> None:
+    pytest.importorskip("av")
+    signal = Signal((0.1 * np.random.default_rng(0).standard_normal(rate)).astype("f4"), rate)
+    packets = [bytes(packet) for packet in encode(signal, encoder, round(kbps * 1000), options)]
+    assert {len(packet) for packet in packets} == {size}
+    assert 50 <= len(packets) <= 52
+
+
+@pytest.mark.parametrize(("spec", "delay_s"), [("amr=12.2", 0.005), ("opus=64", 0.0065)])
+def test_mobile_codecs_pass_speech_like_sound(spec: str, delay_s: float) -> None:
+    pytest.importorskip("av")
+    fs = 8000
+    t = np.arange(2 * fs) / fs
+    x = sum(np.cos(2 * np.pi * 125 * k * t + k * k) / k for k in range(2, 20)) * 0.1
+    out, rate = parse(spec).apply(x, fs)
+    assert rate == fs
+    shift = round(delay_s * fs)
+    a, b = x[fs // 2 : fs], out[fs // 2 + shift : fs + shift]
+    assert np.corrcoef(a, b)[0, 1] > 0.75
