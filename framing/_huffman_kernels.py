@@ -16,14 +16,15 @@ I64 = NDArray[np.int64]
 LENGTH_MAX = 12  # longest code [bits]; the decoding table has 2**LENGTH_MAX entries
 STREAMS = 4
 TABLE_BYTES_MAX = 640  # 256 symbols at 7 bits of length and 9 of runs, and room to spare
-WORKSPACE_WORDS = (65536 * LENGTH_MAX) // 32 + 4 * STREAMS + 4
 _FIRST_GUESS = 8  # the code length that the first present symbol is compared with
+
+_LEVEL = 512  # most entries of one level of the package-merge lists
+_NEVER = 1 << 62
 
 _TABLE = 1 << LENGTH_MAX
 _MASK = _TABLE - 1
 
 
-@njit(cache=True, nogil=True)
 def stream_words(size: Int, streams: Int) -> Int:
     """Words of 32 bits set apart for each stream: its longest possible content and two to spare."""
     quarter = (size + streams - 1) // streams
@@ -31,16 +32,25 @@ def stream_words(size: Int, streams: Int) -> Int:
 
 
 @njit(cache=True, nogil=True)
-def _package_merge(counts: I64, lengths: U8) -> None:
-    """Optimal code lengths of at most LENGTH_MAX bits (Larmore & Hirschberg, JACM 1990).
+def plan_lengths(data: U8, lengths: U8) -> tuple[Int, Int]:
+    """Optimal code lengths of at most LENGTH_MAX bits for `data` (n >= 1,) uint8.
 
-    counts   (256,) int64 occurrences; at least two are positive
-    lengths  (256,) uint8, filled; 0 for a symbol that does not occur
+    lengths  (256,) uint8, filled; 0 for a symbol that does not occur, 1 for one that is alone
+    returns  (symbols that occur, bits of all codes of the data; 0 for a single symbol)
+    Source: the package-merge algorithm, Larmore & Hirschberg, JACM 1990.
     """
+    counts = np.zeros(256, np.int64)
+    odd = np.zeros(256, np.int64)  # two histograms: runs of a byte do not wait for each other
+    for i in range(0, data.size - 1, 2):
+        counts[data[i]] += 1
+        odd[data[i + 1]] += 1
+    if data.size & 1:
+        counts[data[data.size - 1]] += 1
     order = np.empty(256, np.int64)
     n = 0
     for symbol in range(256):
         lengths[symbol] = 0
+        counts[symbol] += odd[symbol]
         if counts[symbol] > 0:
             i = n
             while i > 0 and counts[order[i - 1]] > counts[symbol]:
@@ -48,39 +58,47 @@ def _package_merge(counts: I64, lengths: U8) -> None:
                 i -= 1
             order[i] = symbol
             n += 1
-    is_leaf = np.ones((LENGTH_MAX, 512), np.bool_)
-    weights = np.empty(512, np.int64)
-    merged = np.empty(512, np.int64)
-    for i in range(n):
-        weights[i] = counts[order[i]]
-    size = n
-    for level in range(1, LENGTH_MAX):
+    if n == 1:
+        lengths[order[0]] = 1
+        return 1, 0
+    is_leaf = np.empty(LENGTH_MAX * _LEVEL, np.uint8)
+    weights = np.empty(_LEVEL, np.int64)
+    merged = np.empty(_LEVEL, np.int64)
+    size = 0  # of the list one level deeper: none below the deepest
+    for level in range(LENGTH_MAX):
         packages = size // 2
         leaf = package = 0
-        for i in range(n + packages):
-            pair = weights[2 * package] + weights[2 * package + 1] if package < packages else 0
-            if package == packages or (leaf < n and counts[order[leaf]] <= pair):
+        size = n + packages
+        for i in range(size):
+            pair = _NEVER
+            if package < packages:
+                pair = weights[2 * package] + weights[2 * package + 1]
+            if leaf < n and counts[order[leaf]] <= pair:
                 merged[i] = counts[order[leaf]]
+                is_leaf[level * _LEVEL + i] = 1
                 leaf += 1
             else:
                 merged[i] = pair
-                is_leaf[level, i] = False
+                is_leaf[level * _LEVEL + i] = 0
                 package += 1
-        size = n + packages
         weights, merged = merged, weights
     taken = 2 * n - 2
     for level in range(LENGTH_MAX - 1, -1, -1):
         leaves = 0
         for i in range(taken):
-            if is_leaf[level, i]:
+            if is_leaf[level * _LEVEL + i]:
                 lengths[order[leaves]] += 1
                 leaves += 1
         taken = 2 * (taken - leaves)
+    bits = 0
+    for i in range(n):
+        bits += counts[order[i]] * lengths[order[i]]
+    return n, bits
 
 
 @njit(cache=True, nogil=True)
-def _canonical(lengths: U8, codes: U32) -> bool:
-    """Codes (256,) uint32 as length << 16 | bits, first bit lowest. False if not a full code."""
+def canonical_codes(lengths: U8, codes: U32) -> bool:
+    """Codes (256,) uint32, filled: length << 16 | bits, first bit lowest; False if not full."""
     per_length = np.zeros(LENGTH_MAX + 2, np.int64)
     for symbol in range(256):
         per_length[lengths[symbol]] += 1
@@ -138,7 +156,7 @@ def _get_gamma(data: U8, at: Int) -> tuple[Int, Int]:
 
 
 @njit(cache=True, nogil=True)
-def _write_lengths(lengths: U8, table: U8) -> Int:
+def write_lengths(lengths: U8, table: U8) -> Int:
     """Runs of absent and present symbols in turn, then the changes of length. Returns the bits."""
     at = 0
     symbol = 0
@@ -204,41 +222,14 @@ def read_lengths(data: U8, lengths: U8) -> tuple[Int, Int, Int]:
 
 
 @njit(cache=True, nogil=True)
-def plan_code(data: U8, codes: U32, table: U8) -> tuple[Int, Int]:
-    """The best code for `data` (n >= 1,) uint8.
+def encode_streams(data: U8, codes: U32, capacity: Int, words: U32, lengths: I64) -> None:
+    """Code part i of `data` into words[i * capacity:]; lengths (streams,) gets the bytes of each.
 
-    codes  (256,) uint32, filled: length << 16 | bits
-    table  (TABLE_BYTES_MAX,) uint8 of zeros, filled with the coded lengths
-    returns (bytes of the table, bits of all codes of the data)
+    codes     (256,) uint32 of `canonical_codes`
+    capacity  of `stream_words`
     """
-    counts = np.zeros(256, np.int64)
-    odd = np.zeros(256, np.int64)  # two histograms: runs of a byte do not wait for each other
-    for i in range(0, data.size - 1, 2):
-        counts[data[i]] += 1
-        odd[data[i + 1]] += 1
-    if data.size & 1:
-        counts[data[data.size - 1]] += 1
-    counts += odd
-    lengths = np.zeros(256, np.uint8)
-    symbols = 0
-    for symbol in range(256):
-        if counts[symbol] > 0:
-            symbols += 1
-            lengths[symbol] = 1
-    bits = np.int64(0)
-    if symbols > 1:
-        _package_merge(counts, lengths)
-        _canonical(lengths, codes)
-        for symbol in range(256):
-            bits += counts[symbol] * lengths[symbol]
-    return (_write_lengths(lengths, table) + 7) // 8, bits
-
-
-@njit(cache=True, nogil=True)
-def encode_streams(data: U8, codes: U32, streams: Int, words: U32, lengths: I64) -> None:
-    """Code quarter i of `data` into words[i * stream_words:]; lengths[i] gets its bytes."""
+    streams = lengths.size
     quarter = (data.size + streams - 1) // streams
-    capacity = stream_words(data.size, streams)
     for stream in range(streams):
         at = stream * capacity
         first = stream * quarter
@@ -265,70 +256,37 @@ def encode_streams(data: U8, codes: U32, streams: Int, words: U32, lengths: I64)
 
 
 @njit(cache=True, nogil=True)
-def _fill_table(codes: U32, table: NDArray[np.uint16]) -> None:
-    """table[next 12 bits] = length << 8 | symbol, for a full code."""
+def decode_streams(words: U32, lengths: I64, codes: U32, capacity: Int, out: U8) -> bool:
+    """Decode out.size symbols from the streams in `words`; False where they do not fit the code.
+
+    words     (streams * capacity,) uint32, zero beyond each stream's end
+    lengths   (streams,) int64 bytes of each stream
+    codes     (256,) uint32 of `canonical_codes`: a full code
+    capacity  of `stream_words`
+
+    A symbol takes at most LENGTH_MAX bits whatever the words hold, so no index leaves the
+    capacity.
+    """
+    table = np.empty(_TABLE, np.uint16)
     for symbol in range(256):
         length = codes[symbol] >> 16
         if length:
-            entry = np.uint16(length << 8 | symbol)
             for i in range(codes[symbol] & 0xFFFF, _TABLE, 1 << length):
-                table[i] = entry
-
-
-@njit(cache=True, nogil=True)
-def _decode_tail(
-    words: U32,
-    at: Int,
-    held: np.uint64,
-    count: Int,
-    table: NDArray[np.uint16],
-    out: U8,
-    first: Int,
-    last: Int,
-) -> Int:
-    """Decode symbols one by one; returns the bits taken from the stream since word 0 of `words`."""
-    for i in range(first, last):
-        if count < 32:
-            held |= np.uint64(words[at]) << np.uint64(count)
-            at += 1
-            count += 32
-        entry = np.int64(table[held & np.uint64(_MASK)])
-        out[i] = entry & 0xFF
-        held >>= np.uint64(entry >> 8)
-        count -= entry >> 8
-    return at * 32 - count
-
-
-@njit(cache=True, nogil=True)
-def decode_streams(words: U32, lengths: I64, code_lengths: U8, out: U8) -> bool:
-    """Decode out.size symbols from the streams in `words`; False where they do not fit the code.
-
-    words         (streams * stream_words,) uint32, zero beyond each stream's end
-    lengths       (streams,) int64 bytes of each stream
-    code_lengths  (256,) uint8, at least two symbols
-
-    A symbol takes at most LENGTH_MAX bits whatever the words hold, so no index leaves the
-    capacity that `stream_words` reserves.
-    """
-    codes = np.zeros(256, np.uint32)
-    if not _canonical(code_lengths, codes):
-        return False
-    table = np.empty(_TABLE, np.uint16)
-    _fill_table(codes, table)
+                table[i] = length << 8 | symbol
     streams = lengths.size
     quarter = (out.size + streams - 1) // streams
-    capacity = stream_words(out.size, streams)
-    if streams == 1:
-        used = _decode_tail(words, 0, np.uint64(0), 0, table, out, 0, out.size)
-        return used <= 8 * lengths[0] and used > 8 * (lengths[0] - 1)
-
+    common = 0  # symbols of each stream that the four-fold loop decodes
+    held = np.zeros(STREAMS, np.uint64)
+    counts = np.zeros(STREAMS, np.uint64)
+    places = np.empty(STREAMS, np.int64)
     mask = np.uint64(_MASK)
     a = b = c = d = np.uint64(0)
     na = nb = nc = nd = np.uint64(0)
     pa, pb, pc, pd = np.int64(0), capacity, 2 * capacity, 3 * capacity
-    eight, five, w31 = np.uint64(8), np.uint64(5), np.uint64(32)
+    eight, five, word = np.uint64(8), np.uint64(5), np.uint64(32)
     low = np.uint64(0xFF)
-    common = (out.size - 3 * quarter) // 2 * 2  # the last quarter is the shortest
+    if streams == STREAMS:
+        common = (out.size - 3 * quarter) // 2 * 2  # the last quarter is the shortest
     for i in range(0, common, 2):
         # Bits of the next word that are already held are put in again: the same bits. A word
         # counts as taken when fewer than 32 bits were held, which no branch has to decide.
@@ -336,7 +294,7 @@ def decode_streams(words: U32, lengths: I64, code_lengths: U8, out: U8) -> bool:
         b |= np.uint64(words[pb]) << nb
         c |= np.uint64(words[pc]) << nc
         d |= np.uint64(words[pd]) << nd
-        ta, tb, tc, td = na < w31, nb < w31, nc < w31, nd < w31
+        ta, tb, tc, td = na < word, nb < word, nc < word, nd < word
         pa += ta
         pb += tb
         pc += tc
@@ -366,16 +324,22 @@ def decode_streams(words: U32, lengths: I64, code_lengths: U8, out: U8) -> bool:
             nb -= eb
             nc -= ec
             nd -= ed
-    good = True
-    held = (a, b, c, d)
-    counts = (np.int64(na), np.int64(nb), np.int64(nc), np.int64(nd))
-    places = (pa, pb, pc, pd)
-    for s in range(4):
-        first, last = s * quarter + common, min((s + 1) * quarter, out.size)
-        # Held bits above the count are copies of the next word's: cleared before it is read again.
-        count = counts[s]
-        kept = held[s] & ((np.uint64(1) << np.uint64(count)) - np.uint64(1))
-        used = _decode_tail(words, places[s], kept, count, table, out, first, last)
-        used -= 32 * s * capacity
-        good &= used <= 8 * lengths[s] and used > 8 * (lengths[s] - 1)
-    return good
+    held[0], held[1], held[2], held[3] = a, b, c, d
+    counts[0], counts[1], counts[2], counts[3] = na, nb, nc, nd
+    places[0], places[1], places[2], places[3] = pa, pb, pc, pd
+
+    for s in range(streams):
+        at, x, n = places[s], held[s], counts[s]
+        for i in range(s * quarter + common, min((s + 1) * quarter, out.size)):
+            x |= np.uint64(words[at]) << n
+            short = n < word
+            at += short
+            n += np.uint64(short) << five
+            entry = np.uint64(table[x & mask])
+            out[i] = entry & low
+            x >>= entry >> eight
+            n -= entry >> eight
+        used = (at - s * capacity) * 32 - np.int64(n)
+        if used > 8 * lengths[s] or used <= 8 * (lengths[s] - 1):
+            return False
+    return True

@@ -14,12 +14,13 @@ import numpy as np
 from framing._huffman_kernels import (
     STREAMS,
     TABLE_BYTES_MAX,
-    WORKSPACE_WORDS,
+    canonical_codes,
     decode_streams,
     encode_streams,
-    plan_code,
+    plan_lengths,
     read_lengths,
     stream_words,
+    write_lengths,
 )
 from framing.errors import MalformedError
 
@@ -43,24 +44,25 @@ def pack(chunk: bytes) -> bytes:
         return _RAW
     data = np.frombuffer(chunk, np.uint8)
     streams = _stream_count(data.size)
-    codes = np.empty(256, np.uint32)
+    code_lengths = np.empty(256, np.uint8)
+    symbols, payload_bits = plan_lengths(data, code_lengths)
     table = np.zeros(TABLE_BYTES_MAX, np.uint8)
-    table_bytes, payload_bits = plan_code(data, codes, table)
+    table_bytes = (write_lengths(code_lengths, table) + 7) // 8
     head = 1 + _SIZE_BYTES + table_bytes + 2 * (streams - 1)
     if head + payload_bits // 8 + streams >= data.size:
         return _RAW + chunk
     out = [_HUFFMAN, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), table[:table_bytes].tobytes()]
-    if payload_bits:
-        words = np.empty(WORKSPACE_WORDS, np.uint32)
-        lengths = np.empty(streams, np.int64)
-        encode_streams(data, codes, streams, words, lengths)
+    if symbols > 1:
+        codes = np.zeros(256, np.uint32)
+        canonical_codes(code_lengths, codes)
         capacity = stream_words(data.size, streams)
+        words = np.empty(capacity * streams, np.uint32)
+        lengths = np.empty(streams, np.int64)
+        encode_streams(data, codes, capacity, words, lengths)
         out += [int(length).to_bytes(2, "big") for length in lengths[:-1]]
-        for i, length in enumerate(lengths):
-            stream = words[i * capacity : i * capacity + (length + 3) // 4].astype(
-                "<u4", copy=False
-            )
-            out.append(stream.tobytes()[:length])
+        for i, length in enumerate(lengths.tolist()):
+            stream = words[i * capacity : i * capacity + (length + 3) // 4]
+            out.append(stream.astype("<u4", copy=False).tobytes()[:length])
     return b"".join(out)
 
 
@@ -86,6 +88,9 @@ def unpack(packed: bytes) -> bytes:
 
 def _decode(data: np.ndarray, size: int, code_lengths: np.ndarray) -> bytes:
     streams = _stream_count(size)
+    codes = np.zeros(256, np.uint32)
+    if not canonical_codes(code_lengths, codes):
+        raise MalformedError
     lengths = np.empty(streams, np.int64)
     at = 2 * (streams - 1)
     if data.size < at:
@@ -102,6 +107,6 @@ def _decode(data: np.ndarray, size: int, code_lengths: np.ndarray) -> bytes:
         at += length
     words = padded.view("<u4").astype(np.uint32, copy=False)
     out = np.empty(size, np.uint8)
-    if not decode_streams(words, lengths, code_lengths, out):
+    if not decode_streams(words, lengths, codes, capacity, out):
         raise MalformedError
     return out.tobytes()

@@ -8,6 +8,7 @@ from framing import packet
 from framing.errors import LockError, StorageError, TransferError, VersionError
 from framing.events import Progress, Received, Refused
 from framing.incoming import Incoming
+from framing.keys import passphrase_bytes
 from framing.spool import Spool, TransferSpool
 
 SPOOL_NAME = ".dialtone"
@@ -35,8 +36,7 @@ class Inbox:
         limit: int | None = None,
     ) -> None:
         self._folder = folder
-        secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
-        self._passphrases = () if secret is None else (secret,)
+        self._passphrases = () if passphrase is None else (passphrase_bytes(passphrase),)
         self._limit = limit
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
         self._over: set[tuple[bytes, int]] = set()

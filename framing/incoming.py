@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -90,6 +91,8 @@ class Incoming:
             for found in self._spool.packets(key):
                 seen.add(found.esi)
                 self._peek(found)
+        with contextlib.suppress(TransferError):  # it comes again with the next packet
+            self.rebuild()
 
     def put(self, parsed: packet.Packet, data: bytes) -> bool:
         """Take one packet; False where it brought nothing new."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,6 +43,7 @@ _TRAILER_CLEAR = 2  # the block count, readable without a key
 _TRAILER_FIXED = 4 + 8 + 32
 TRAILER_BYTES = _TRAILER_CLEAR + _TRAILER_FIXED + TAG_BYTES
 
+MEDIA_MAX = 100  # characters
 _NAME, _MEDIA, _SIZE = 1, 2, 3
 _CRITICAL = 0x80  # a reader that does not know a field with this bit must refuse the transfer
 
@@ -84,7 +86,12 @@ KeyChoice = Passphrase | ClearKey | Plain
 
 
 def passphrase_bytes(secret: str | bytes) -> bytes:
-    return secret.encode() if isinstance(secret, str) else secret
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
+    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
+
+
+def _is_media_type(text: str) -> bool:
+    return len(text) <= MEDIA_MAX and text.isascii() and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,10 @@ class Metadata:
     name: str = ""
     media: str = ""
     size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_media_type(self.media):
+            raise ValueError(f"a media type is at most {MEDIA_MAX} ASCII characters")
 
     def to_bytes(self) -> bytes:
         out = records.field(_NAME, self.name.encode())
@@ -111,9 +122,10 @@ class Metadata:
         size = known.get(_SIZE)
         if size is not None and len(size) > 8:
             raise MalformedError
+        media = known.get(_MEDIA, b"").decode(errors="replace")
         return cls(
             known.get(_NAME, b"").decode(errors="replace"),
-            known.get(_MEDIA, b"").decode(errors="replace"),
+            media if _is_media_type(media) else "",
             None if size is None else int.from_bytes(size, "big"),
         )
 

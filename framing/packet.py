@@ -15,6 +15,8 @@ from zlib import crc32
 PACKET_BYTES_MIN = 64
 PACKET_BYTES_MAX = 4096
 
+OBJECT_BYTES_MAX = 4 << 20  # a receiver holds one object in memory; senders stay at a quarter
+
 # Start value of the CRC: packets of another layout fail the check instead of being misread.
 _CRC_SEED = crc32(b"dialtone packet 1")
 
@@ -112,6 +114,6 @@ def parse(data: bytes) -> Packet | None:
         head = int.from_bytes(data[_ID_BYTES : _ID_BYTES + _SHORT], "big")
         number, k, esi = _SHORT_OBJECT[head >> 28], head >> 16 & 0xFFF, head & 0xFFFF
         symbol = bytes(body[_ID_BYTES + _SHORT :])
-    if k == 0:
+    if not 0 < k * len(symbol) <= OBJECT_BYTES_MAX:
         return None
     return Packet(transfer, number, k, esi, symbol)

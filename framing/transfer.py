@@ -14,11 +14,11 @@ import secrets
 import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from framing import fountain, packet, records
 from framing.cipher import ChunkSealer
-from framing.errors import SourceError, SourceTooLargeError
+from framing.errors import SourceError, SourceTooLargeError, StorageError
 from framing.huffman import CHUNK_BYTES, pack
 from framing.keys import TRAILER_BYTES, KeyChoice, Metadata, Trailer, build_header, new_suite
 from framing.names import safe_name
@@ -144,7 +144,8 @@ class Outgoing:
     repeat        passes, each of different symbols; 0 never ends
 
     Raises SourceError where the stream does not hold `size` bytes, SourceTooLargeError beyond
-    32768 blocks, ValueError for a wrong call.
+    32768 blocks, StorageError where the temporary file does not fit, ValueError for a wrong call.
+    What the stream raises goes through.
     """
 
     def __init__(
@@ -195,6 +196,12 @@ class Outgoing:
 
     def __next__(self) -> bytes:
         return next(self._packets)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Free the temporary file."""
@@ -251,7 +258,10 @@ class Outgoing:
             self._lengths.append(len(block))
             self._complete = following == 0
             if self._keep:
-                self._store.write(block)
+                try:
+                    self._store.write(block)
+                except OSError as error:
+                    raise StorageError.of("cannot keep the sealed data", error) from error
             yield block
 
     def _trailer_record(self, blocks: int) -> bytes:
