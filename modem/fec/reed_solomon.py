@@ -80,7 +80,8 @@ def _weights(blocks: int, lost: tuple[int, ...]) -> Bytes:
 
 def encode(blocks: Bytes, parity: int) -> Bytes:
     """Parity blocks (parity, size) of data blocks (k, size) uint8; k + parity <= 255."""
-    blocks = np.ascontiguousarray(blocks)
+    # Read-only input, as np.frombuffer gives, would make numba compile the kernel again.
+    blocks = np.require(blocks, requirements=("C", "W"))
     count = blocks.shape[0] + parity
     _check(blocks, count, parity)
     weights = _weights(count, tuple(range(blocks.shape[0], count)))
