@@ -1,0 +1,202 @@
+"""The Huffman coder against theory, and against hostile input."""
+
+import heapq
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framing import huffman
+from framing._huffman_kernels import (
+    LENGTH_MAX,
+    TABLE_BYTES_MAX,
+    canonical_codes,
+    plan_lengths,
+    read_lengths,
+    write_lengths,
+)
+from framing.errors import MalformedError
+
+RNG = np.random.default_rng(7)
+TEXT = (b"It was the best of times, it was the worst of times, it was the age of wisdom. " * 900)[
+    :65536
+]
+PIXELS = RNG.normal(0, 12, 65536).round().clip(-128, 127).astype(np.int8).tobytes()
+
+
+def entropy_bytes(data):
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    share = counts[counts > 0] / len(data)
+    return float(-(share * np.log2(share)).sum() * len(data) / 8)
+
+
+def huffman_bits(counts):
+    """Total bits of an unbounded Huffman code: the sum of all merged weights."""
+    heap = [count for count in counts if count]
+    heapq.heapify(heap)
+    total = 0
+    while len(heap) > 1:
+        merged = heapq.heappop(heap) + heapq.heappop(heap)
+        total += merged
+        heapq.heappush(heap, merged)
+    return total
+
+
+def code_lengths(data):
+    lengths = np.zeros(256, np.uint8)
+    _, bits = plan_lengths(np.frombuffer(data, np.uint8), lengths)
+    return lengths.astype(int), bits
+
+
+@pytest.mark.parametrize("data", [TEXT, PIXELS], ids=["text", "pixels"])
+def test_size_is_near_the_entropy(data):
+    packed = huffman.pack(data)
+    assert huffman.unpack(packed) == data
+    assert len(packed) <= 1.01 * entropy_bytes(data) + 60
+
+
+@pytest.mark.parametrize("data", [TEXT, PIXELS[:3000], b"abracadabra"])
+def test_lengths_are_those_of_huffman_where_the_bound_does_not_bite(data):
+    lengths, bits = code_lengths(data)
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    assert lengths.max() <= LENGTH_MAX
+    assert (lengths > 0).tolist() == (counts > 0).tolist()
+    assert bits == (counts * lengths).sum() == huffman_bits(counts.tolist())
+
+
+def test_lengths_are_the_best_under_the_bound():
+    """Fibonacci counts want 19 bits; the best of all full codes of 8 symbols is found by search."""
+    fibonacci = [1, 1]
+    while len(fibonacci) < 20:
+        fibonacci.append(fibonacci[-1] + fibonacci[-2])
+    data = b"".join(bytes([i]) * n for i, n in enumerate(fibonacci))
+    lengths, bits = code_lengths(data)
+    assert lengths.max() == LENGTH_MAX
+    assert sum(2.0**-length for length in lengths if length) == 1
+    assert huffman_bits(fibonacci) < bits < 1.001 * huffman_bits(fibonacci)
+    # every multiset of 20 lengths up to 12 with Kraft sum 1, longest code to the rarest symbol
+    best = min(
+        sum(n * length for n, length in zip(sorted(fibonacci, reverse=True), code, strict=True))
+        for code in full_codes(20, 1, 1 << LENGTH_MAX)
+    )
+    assert bits == best
+
+
+def full_codes(symbols, length, room):
+    """Ascending code lengths that use up `room` (in units of 2**-12) exactly."""
+    if length > LENGTH_MAX:
+        if symbols == 0 and room == 0:
+            yield ()
+        return
+    unit = 1 << (LENGTH_MAX - length)
+    for count in range(min(symbols, room // unit) + 1):
+        left = room - count * unit
+        # what is left must hold the other symbols: at least one unit each, at most half a unit
+        if symbols - count > left or (symbols - count) * unit < 2 * left:
+            continue
+        for rest in full_codes(symbols - count, length + 1, left):
+            yield (length,) * count + rest
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_come_back(data):
+    packed = huffman.pack(data)
+    assert huffman.unpack(packed) == data
+    assert len(packed) <= len(data) + 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 70),
+    st.integers(1, 256),
+    st.integers(0, 2**32),
+    st.sampled_from([0, 1, 1023, 1024]),
+)
+def test_any_statistics_come_back(extra, symbols, seed, size):
+    rng = np.random.default_rng(seed)
+    share = rng.dirichlet(np.full(symbols, 0.1))
+    data = rng.choice(symbols, size + extra, p=share).astype(np.uint8).tobytes()
+    assert huffman.unpack(huffman.pack(data)) == data
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1023, 1024, 1025, 1026, 1027, 65535, 65536])
+def test_lengths_around_the_stream_cuts(size):
+    for data in (TEXT[:size], PIXELS[:size], b"z" * size, RNG.bytes(size)):
+        packed = huffman.pack(data)
+        assert huffman.unpack(packed) == data
+        assert len(packed) <= len(data) + 1
+
+
+def test_a_chunk_is_at_most_64_kib():
+    with pytest.raises(ValueError, match="65537"):
+        huffman.pack(bytes(65537))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=256, max_size=256), st.randoms())
+def test_tables_of_lengths_come_back(depths, random):
+    """Random full codes, by splitting leaves."""
+    leaves = [0]
+    for _ in range(sum(depths) % 256):
+        shallow = [i for i, length in enumerate(leaves) if length < LENGTH_MAX]
+        at = random.choice(shallow)
+        leaves[at] += 1
+        leaves.append(leaves[at])
+    if len(leaves) == 1:
+        leaves = [1]
+    lengths = np.zeros(256, np.uint8)
+    lengths[random.sample(range(256), len(leaves))] = leaves
+    table = np.zeros(TABLE_BYTES_MAX, np.uint8)
+    used = (write_lengths(lengths, table) + 7) // 8
+    again = np.zeros(256, np.uint8)
+    data = np.frombuffer(table[:used].tobytes(), np.uint8)
+    assert read_lengths(data, again)[:2] == (used, len(leaves))
+    assert (again == lengths).all()
+
+
+def hostile(data):
+    try:
+        return len(huffman.unpack(data))
+    except MalformedError:
+        return 0
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.binary(max_size=400))
+def test_hostile_bytes_are_refused_or_bounded(data):
+    assert hostile(b"\x01" + data) <= 65536
+    assert hostile(data) <= 65536
+
+
+@pytest.mark.parametrize("data", [TEXT, PIXELS[:1500], PIXELS[:500]])
+def test_changed_chunks_are_refused_or_bounded(data):
+    packed = huffman.pack(data)
+    rng = np.random.default_rng(3)
+    for _ in range(400):
+        broken = bytearray(packed)
+        for at in rng.integers(0, min(len(packed), 200), 2):
+            broken[at] ^= 1 << rng.integers(8)
+        assert hostile(bytes(broken)) <= 65536
+    for cut in itertools.chain(range(60), range(len(packed) - 8, len(packed))):
+        assert hostile(packed[:cut]) == 0
+
+
+def test_incomplete_and_overfull_codes_are_refused():
+    codes = np.zeros(256, np.uint32)
+    for lengths in ([1], [1, 2], [1, 1, 1], [2, 2, 2], [12] * 255):
+        table = np.zeros(256, np.uint8)
+        table[: len(lengths)] = lengths
+        assert not canonical_codes(table, codes)
+
+
+def test_codes_are_canonical():
+    """Example of RFC 1951, section 3.2.2: lengths 3 3 3 3 3 2 4 4 for A..H."""
+    lengths = np.zeros(256, np.uint8)
+    lengths[65:73] = [3, 3, 3, 3, 3, 2, 4, 4]
+    codes = np.zeros(256, np.uint32)
+    assert canonical_codes(lengths, codes)
+    words = [f"{codes[s] & 0xFFFF:016b}"[::-1][: codes[s] >> 16] for s in range(65, 73)]
+    assert words == ["010", "011", "100", "101", "110", "00", "1110", "1111"]
