@@ -121,7 +121,9 @@ class TransferSpool:
             try:
                 self._append(key, data)
             except FileNotFoundError:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._root.parent.mkdir(parents=True, exist_ok=True)
+                self._root.mkdir(exist_ok=True, mode=0o700)
+                self._folder.mkdir(exist_ok=True, mode=0o700)
                 self._append(key, data)
         except OSError as error:
             raise StorageError.of("cannot store a received packet", error) from error
