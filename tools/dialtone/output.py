@@ -40,7 +40,7 @@ class Output:
         if not self.as_json:
             print(sentence, file=sys.stderr, flush=True)
 
-    def event(self, name: str, **fields: object) -> None:
+    def event(self, name: str, /, **fields: object) -> None:
         """Print one JSON object, when that was asked for."""
         if self.as_json:
             record = {"event": name} | {key: _plain(value) for key, value in fields.items()}

@@ -249,7 +249,8 @@ class Receiving:
             yield from self._handle(rate, receiver.flush())
 
     def _observe(self, observation: modem.Observation) -> None:
-        self._read_until_s = observation.time_s + observation.duration_s
+        if observation.duration_s:  # not a false start
+            self._read_until_s = observation.time_s + observation.duration_s
         if self.observer is not None:
             self.observer(observation)
 

@@ -155,11 +155,8 @@ class Report:
         """The inbox refuses a key once; where that was before this reception, say it again."""
         told = any(failure.facts.get("transfer") == facts["transfer"] for failure in self._failures)
         if not told:
-            self._failures.append(
-                Failure(
-                    "the passphrase does not open this transfer", KEY_HINT, ExitCode.KEY, **facts
-                )
-            )
+            reason = "a transfer in this recording does not open with the key that was given"
+            self._failures.append(Failure(reason, KEY_HINT, ExitCode.KEY, **facts))
 
     def _nothing(self) -> Failure:
         """Why there is nothing: no signal, or one that could not be read."""
