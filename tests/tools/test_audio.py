@@ -203,6 +203,16 @@ def test_devices_and_pipes_are_written_in_place(tmp_path: Path) -> None:
     assert (len(samples), rate) == (FS, FS)
 
 
+def test_the_standard_output_may_be_named_as_a_file() -> None:
+    write = (
+        "import numpy\n"
+        "from dialtone.audio import write_audio\n"
+        "with write_audio('/dev/stdout', 8000) as sink: sink.write(numpy.zeros(8000))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", write], capture_output=True, check=True)
+    assert soundfile.info(io.BytesIO(done.stdout)).frames == 8000
+
+
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link.wav").symlink_to(tmp_path / "real" / "file.wav")

@@ -201,23 +201,31 @@ def write_audio(
             raise AudioError("a bit rate is for MP3 files, standard output takes raw samples")
         stream = sys.stdout.buffer if stdout is None else stdout
         return AudioSink(RawWriter(stream), "standard output", channels)
-    target = Path(os.path.realpath(path))
-    try:
-        in_place = not stat.S_ISREG(target.stat().st_mode)
-    except FileNotFoundError:
-        in_place = False
-    except OSError as error:
-        raise AudioError(f"cannot write {path}: {reason(error)}") from error
-    if target.is_dir():
-        raise AudioError(f"cannot write {path}: it is a folder")
-    suffix = Path(path).suffix.lower()
-    kind = WRITABLE.get(suffix, "WAV" if in_place else "")
-    if not kind:
-        raise AudioError(f"cannot write {path}: the name must end in {', '.join(WRITABLE)}")
+    target, in_place = _place(Path(path))
+    kind = WRITABLE.get(Path(path).suffix.lower()) or WRITABLE.get(target.suffix.lower())
+    if kind is None:
+        if not in_place:
+            raise AudioError(f"cannot write {path}: the name must end in {', '.join(WRITABLE)}")
+        kind = "WAV"
     level = _mp3_level(kind, sample_rate, kbps)
     return AudioSink(
         FileWriter(target, in_place, kind, sample_rate, channels, level), str(path), channels
     )
+
+
+def _place(path: Path) -> tuple[Path, bool]:
+    """Where a file called path goes, links followed, and whether it is a device or a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {reason(error)}") from error
+    if stat.S_ISDIR(mode):
+        raise AudioError(f"cannot write {path}: it is a folder")
+    if stat.S_ISREG(mode):
+        return Path(os.path.realpath(path)), False
+    return path, True
 
 
 def _mp3_level(kind: str, sample_rate: int, kbps: int | None) -> float | None:
