@@ -1,0 +1,242 @@
+"""The best-looking picture file that fits a number of bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import log, sqrt
+
+import numpy as np
+from PIL import Image, ImageCms, features
+
+from .errors import ImagingError
+from .pictures import Picture
+from .ssim import luma, ssim_of_luma
+
+# Pictures are judged at no more pixels than this, or than this many for each byte of budget: a
+# file of a thirtieth of a bit a pixel carries less detail than remains after such a reduction.
+_JUDGED_PIXELS = (1 << 18, 3 << 20)
+_PIXELS_PER_BYTE = 64
+_LOSSLESS_PIXELS = 1 << 20  # beyond this, lossless coding is tried only when it is likely to fit
+_LOSSLESS_BPP = 4.0
+_SMALLEST_SIDE = 48  # the longer side of the smallest picture that still shows something
+_SHRINK = sqrt(0.5)
+_GOOD_QUALITY = 45  # a smaller picture at higher quality has never looked better from here on
+_CLOSE_ENOUGH = 0.97  # of the budget: the search stops
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A picture file and how it compares with the picture it was made from."""
+
+    data: bytes
+    format: str  # "avif" or "webp"
+    quality: int  # 0..100; 100 with ssim 1 is lossless
+    width: int
+    height: int
+    ssim: float  # against the original, scaled back up
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    name: str
+    lowest: int  # quality below which only blotches remain
+    highest: int
+    encode: Callable[[Image.Image, int], bytes]
+
+
+def _avif(image: Image.Image, quality: int) -> bytes:
+    pixels = image.width * image.height
+    speed = 6 if pixels <= 1 << 17 else 8 if pixels <= 1 << 19 else 9
+    file = io.BytesIO()
+    image.save(file, "AVIF", quality=quality, speed=speed, max_threads=1)
+    return file.getvalue()
+
+
+def _webp(image: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=quality, method=6 if image.width < 1024 else 4)
+    return file.getvalue()
+
+
+def _codecs() -> tuple[_Codec, ...]:
+    known = (("avif", _Codec("avif", 8, 100, _avif)), ("webp", _Codec("webp", 1, 100, _webp)))
+    built_in = tuple(codec for name, codec in known if features.check(name))
+    if not built_in:
+        raise ImagingError("this Pillow was built without AVIF and WebP")
+    return built_in
+
+
+def fit(picture: Picture | np.ndarray, budget_bytes: int, min_fill: float = 0.9) -> Fitted:
+    """The AVIF or WebP file of at most `budget_bytes` that looks most like the picture.
+
+    picture       a loaded picture, or pixels as `encode_exact` takes them
+    budget_bytes  > 0, never exceeded
+    min_fill      share of the budget to fill where the picture has that much to tell
+
+    Qualities are searched by measured size; the size of the picture and the format are chosen
+    by SSIM against the original, after scaling back up. A lossless file is sent where one fits.
+    16 bits become 8, an ICC profile is applied (the file is sRGB), alpha is kept.
+    Raises ImagingError naming the smallest possible budget when this one is too small.
+    """
+    if budget_bytes < 1:
+        raise ImagingError(f"the budget must be at least one byte, got {budget_bytes}")
+    original = _to_image(picture)
+    lossless = _lossless(original, budget_bytes)
+    if lossless is not None:
+        return lossless
+    judged = min(max(_JUDGED_PIXELS[0], budget_bytes * _PIXELS_PER_BYTE), _JUDGED_PIXELS[1])
+    reference = _scaled(original, sqrt(judged / (original.width * original.height)))
+    judge = _Judge(reference)
+    codecs = _codecs()
+
+    best: Fitted | None = None
+    for image in _smaller_and_smaller(reference):
+        found = judge.of(_fill(codecs[0], image, budget_bytes, min_fill))
+        if found is not None and (best is None or found.ssim > best.ssim):
+            best = found
+        elif found is not None:
+            break
+        if found is not None and found.quality >= _GOOD_QUALITY:
+            break
+    sizes = {(image.width, image.height): image for image in _smaller_and_smaller(reference)}
+    around = list(sizes.values()) if best is None else [sizes[best.width, best.height]]
+    for codec in codecs[1:]:
+        for image in around:
+            found = judge.of(_fill(codec, image, budget_bytes, min_fill))
+            if found is None:
+                continue
+            if best is None or _rank(found, budget_bytes, min_fill) > _rank(
+                best, budget_bytes, min_fill
+            ):
+                best = found
+            elif len(around) > 1:
+                break
+    if best is None:
+        raise ImagingError(
+            f"{budget_bytes} bytes are too few for this picture: it takes at least "
+            f"{_smallest(codecs, reference)}"
+        )
+    return best
+
+
+def _rank(found: Fitted, budget_bytes: int, min_fill: float) -> tuple[bool, float]:
+    return len(found.data) >= min_fill * budget_bytes, found.ssim
+
+
+class _Judge:
+    """Compares files with the original at its size (or the size it is judged at)."""
+
+    def __init__(self, reference: Image.Image) -> None:
+        self._size = reference.size
+        self._luma = luma(np.asarray(reference))
+
+    def of(self, found: Fitted | None) -> Fitted | None:
+        if found is None:
+            return None
+        image: Image.Image = Image.open(io.BytesIO(found.data))
+        if image.size != self._size:
+            image = image.resize(self._size, Image.Resampling.BICUBIC)
+        return replace(found, ssim=ssim_of_luma(self._luma, luma(np.asarray(image)), 255.0))
+
+
+def _to_image(picture: Picture | np.ndarray) -> Image.Image:
+    """RGB or RGBA of 8 bits, in sRGB; alpha only where something is transparent."""
+    pixels = picture.pixels if isinstance(picture, Picture) else picture
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels[:, :, -1].min() == 255:
+        pixels = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    profile = picture.info.icc_profile if isinstance(picture, Picture) else None
+    if profile is not None:
+        image = _to_srgb(image, profile)
+    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Apply an ICC profile; one that is damaged or for other samples is left aside."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode=mode
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else converted
+
+
+def _scaled(image: Image.Image, factor: float) -> Image.Image:
+    if factor >= 1:
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _smaller_and_smaller(reference: Image.Image) -> Iterator[Image.Image]:
+    """The picture, then at half the pixels each time, down to the smallest worth sending."""
+    longest = max(reference.size)
+    factor = 1.0
+    while factor == 1.0 or longest * factor > _SMALLEST_SIDE:
+        yield _scaled(reference, factor)
+        factor *= _SHRINK
+    if longest > _SMALLEST_SIDE:
+        yield _scaled(reference, _SMALLEST_SIDE / longest)
+
+
+def _lossless(image: Image.Image, budget_bytes: int) -> Fitted | None:
+    pixels = image.width * image.height
+    if not features.check("webp") or max(image.size) > 16383:
+        return None
+    if pixels > _LOSSLESS_PIXELS and 8 * budget_bytes < _LOSSLESS_BPP * pixels:
+        return None
+    file = io.BytesIO()
+    image.save(file, "WEBP", lossless=True, quality=80, method=4, exact=True)
+    if file.tell() > budget_bytes:
+        return None
+    return Fitted(file.getvalue(), "webp", 100, image.width, image.height, 1.0)
+
+
+def _fill(codec: _Codec, image: Image.Image, budget_bytes: int, min_fill: float) -> Fitted | None:
+    """The highest quality that fits, or one that fills the budget closely; None when none fits.
+
+    A bisection whose next point is read off the measured sizes, whose logarithm is close to a
+    straight line in the quality.
+    """
+    below, above = codec.lowest - 1, codec.highest + 1  # fits, does not fit
+    sizes: dict[int, int] = {}
+    best: Fitted | None = None
+    quality = 50
+    while above - below > 1:
+        data = codec.encode(image, quality)
+        sizes[quality] = len(data)
+        if len(data) <= budget_bytes:
+            below = quality
+            best = Fitted(data, codec.name, quality, image.width, image.height, 0.0)
+            if len(data) >= max(min_fill, _CLOSE_ENOUGH) * budget_bytes:
+                break
+        else:
+            above = quality
+        quality = _next_quality(sizes, below, above, budget_bytes)
+    return best
+
+
+def _next_quality(sizes: dict[int, int], below: int, above: int, budget_bytes: int) -> int:
+    middle = (below + above) // 2
+    if below in sizes and above in sizes:
+        low, high = log(sizes[below]), log(sizes[above])
+        if high > low:
+            share = (log(budget_bytes) - low) / (high - low)
+            # Kept off the ends, so that a bent curve cannot stall the search.
+            share = min(max(share, 0.2), 0.8)
+            middle = round(below + share * (above - below))
+    return min(max(middle, below + 1), above - 1)
+
+
+def _smallest(codecs: tuple[_Codec, ...], reference: Image.Image) -> int:
+    *_, image = _smaller_and_smaller(reference)
+    return min(len(codec.encode(image, codec.lowest)) for codec in codecs)

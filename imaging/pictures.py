@@ -1,0 +1,186 @@
+"""Picture files to pixels and back.
+
+Pixels come out exactly as the file holds them, upright (EXIF orientation applied) and without
+colour management: an ICC profile or gamma is reported, not applied. Palettes are expanded, 1-bit
+pictures become grey of 0 and 255, CMYK and YCbCr become RGB (noted in the info). Animated
+pictures give their first frame.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import ImagingError
+from .exact import MAX_PIXEL_BYTES
+
+_FORMATS = ("PNG", "TIFF", "BMP", "PPM", "GIF", "JPEG", "WEBP", "AVIF")
+_MAX_PIXELS = MAX_PIXEL_BYTES // 4
+# What Pillow's readers raise on damaged files.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_DIRECT = {"L", "LA", "RGB", "RGBA"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """What a file said about its picture beside the pixels."""
+
+    format: str  # of the file: "PNG", "JPEG", ...
+    mode: str  # of its samples, in Pillow's words: "P", "RGB", "I;16", ...
+    icc_profile: bytes | None = None
+    gamma: float | None = None
+    notes: tuple[str, ...] = field(default=())  # what was changed, for the user
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """pixels is (h, w) or (h, w, c), c in 2, 3, 4, of uint8 or uint16."""
+
+    pixels: np.ndarray
+    info: PictureInfo
+
+
+def load(source: Path | str | bytes) -> Picture:
+    """Read a picture file, or a file's bytes.
+
+    Raises ImagingError when it is no picture of a known format, damaged, too large (before it
+    is decompressed), or of samples that pixels of 8 or 16 bits cannot hold.
+    """
+    if isinstance(source, bytes):
+        data = source
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise ImagingError(f"cannot read {source}: {error.strerror}") from error
+    if _is_deep_png(data):
+        from . import deep_png
+
+        pixels, facts = deep_png.read(data, _MAX_PIXELS)
+        return Picture(pixels, PictureInfo("PNG", "16 bit", **facts))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.UnidentifiedImageError as error:
+        raise ImagingError("this is not a picture of a known format") from error
+    except _DAMAGE as error:
+        raise ImagingError(f"the picture cannot be read: {error}") from error
+    if image.width * image.height > _MAX_PIXELS:
+        raise ImagingError(
+            f"the picture of {image.width} x {image.height} pixels is too large: "
+            f"at most {_MAX_PIXELS // 1_000_000} megapixels"
+        )
+    try:
+        return _convert(image)
+    except ImagingError:
+        raise
+    except _DAMAGE as error:
+        raise ImagingError(f"the picture is damaged: {error}") from error
+
+
+def _is_deep_png(data: bytes) -> bool:
+    """Whether these bytes begin like a PNG file of 16 bits a sample."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and data[24:25] == b"\x10"
+
+
+def _convert(image: Image.Image) -> Picture:
+    info: dict[str, Any] = {"format": image.format or "", "mode": image.mode}
+    notes = []
+    if getattr(image, "n_frames", 1) > 1:
+        notes.append("only the first frame of the animation is taken")
+    if image.format in ("PPM", "TIFF") and _silently_narrowed(image):
+        raise ImagingError("16-bit colour is read from PNG only; save the picture as 16-bit PNG")
+    image.load()
+    profile, gamma = image.info.get("icc_profile"), image.info.get("gamma")
+    info["icc_profile"] = profile if isinstance(profile, bytes) else None
+    info["gamma"] = float(gamma) if isinstance(gamma, (int, float)) else None
+    image = ImageOps.exif_transpose(image)
+    mode = image.mode
+    if mode in _DIRECT or mode == "1" or mode in ("P", "PA", "La", "RGBa"):
+        image = _plain(image)
+        pixels = np.asarray(image)
+    elif mode.startswith("I"):
+        pixels = _grey16(image)
+    elif mode in ("CMYK", "YCbCr"):
+        pixels = np.asarray(image.convert("RGB"))
+        notes.append(f"converted from {mode} to RGB without colour management")
+        info["icc_profile"] = None
+    else:
+        raise ImagingError(f"pictures of mode {mode} cannot be sent; convert it to RGB or grey")
+    return Picture(pixels, PictureInfo(**info, notes=tuple(notes)))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Grey, grey with alpha, RGB or RGBA of 8 bits with the same visible pixels."""
+    transparent = "transparency" in image.info
+    if image.mode == "P":
+        return image.convert("RGBA" if transparent else "RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("PA", "RGBa"):
+        return image.convert("RGBA")
+    if image.mode == "La":
+        return image.convert("LA")
+    if transparent and image.mode in ("L", "RGB"):
+        return image.convert("LA" if image.mode == "L" else "RGBA")
+    return image
+
+
+def _grey16(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise ImagingError("grey samples of more than 16 bits cannot be sent")
+    return values.astype(np.uint16)
+
+
+def _silently_narrowed(image: Image.Image) -> bool:
+    """Whether Pillow would drop bits: it reads 16-bit colour of these formats as 8-bit."""
+    if image.mode in ("L", "I") or image.mode.startswith("I;"):
+        return False
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(258, (8,))
+        return max(bits) > 8
+    return any(
+        isinstance(part, int) and part > 255
+        for tile in getattr(image, "tile", ())
+        for part in (tile.args if isinstance(tile.args, tuple) else ())
+    )
+
+
+def save_png(pixels: np.ndarray, icc_profile: bytes | None = None) -> bytes:
+    """A PNG file of exactly these pixels.
+
+    pixels  as `encode_exact` takes them
+    """
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.dtype == np.uint16:
+        from . import deep_png
+
+        return deep_png.write(pixels, icc_profile)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        file, "PNG", optimize=True, icc_profile=icc_profile
+    )
+    return file.getvalue()
