@@ -12,31 +12,35 @@ from numpy.typing import NDArray
 
 from modem.waveforms.ofdm import Numerology
 
+
 class ChannelSmoother:
-    """Linear MMSE smoothing and interpolation over frequency, for a given set of sounded carriers.
+    """Linear MMSE estimate of the channel on all carriers from noisy looks at some of them.
 
     The response is modelled by uncorrelated taps of equal power, one a sample, over 1.5 prefixes
     around the middle of the prefix, which is where the receiver puts the middle of the response.
     Source: van de Beek et al., On channel estimation in OFDM systems, IEEE VTC 1995.
     """
 
-    def __init__(self, numerology: Numerology, sounded: NDArray[np.int64]) -> None:
+    def __init__(self, numerology: Numerology) -> None:
         reach = numerology.prefix // 4
         delays = np.arange(-reach, numerology.prefix + reach + 1)
         turn = -2j * np.pi / numerology.fft_size * np.outer(numerology.carriers, delays)
-        self._taps_to_carriers = np.exp(turn) / np.sqrt(delays.size)
-        self._back = np.ascontiguousarray(self._taps_to_carriers[sounded].conj().T)
-        self._gram = self._back @ self._back.conj().T
-        self.sounded = sounded
+        self._to_carriers = np.exp(turn) / np.sqrt(delays.size)
+        self._to_taps = np.ascontiguousarray(self._to_carriers.conj().T)
 
-    def smooth(self, raw: NDArray[np.complex64], noise_to_signal: float) -> NDArray[np.complex64]:
-        """Raw estimates on the sounded carriers (p,) to estimates on all carriers (n,).
+    def smooth(
+        self, raw: NDArray[np.complex64], looks: NDArray[np.floating], noise_to_signal: float
+    ) -> NDArray[np.complex64]:
+        """The channel (n,) on all carriers.
 
-        noise_to_signal  ratio of noise power to signal power of one raw estimate, > 0
+        raw    (n,) mean of the looks at each carrier; what stands where there is none is ignored
+        looks  (n,) how many looks went into it, fractions for less reliable ones
+        noise_to_signal  ratio of noise power to signal power of one look, > 0
         """
-        loaded = self._gram + noise_to_signal * np.eye(len(self._gram))
-        taps = np.linalg.solve(loaded, self._back @ raw)
-        return np.asarray(self._taps_to_carriers @ taps, np.complex64)
+        seen = self._to_taps * looks
+        loaded = seen @ self._to_carriers + noise_to_signal * np.eye(len(seen))
+        taps = np.linalg.solve(loaded, seen @ raw)
+        return np.asarray(self._to_carriers @ taps, np.complex64)
 
 
 def moving_average(x: NDArray, reach: int, weight: NDArray | None = None) -> NDArray:

@@ -146,8 +146,15 @@ def _build(
         net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
         speeds.append(Speed(number, order, rate, k, data, top_hz, snr_db, net_bps))
     return Profile(
-        name, description, numerology, preamble, symbols, level_dbfs, lead_in_s,
-        tuple(speeds), default_speed,
+        name,
+        description,
+        numerology,
+        preamble,
+        symbols,
+        level_dbfs,
+        lead_in_s,
+        tuple(speeds),
+        default_speed,
     )
 
 
@@ -159,22 +166,47 @@ profiles: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         _build(
-            "phone", "analogue or VoIP telephone line, G.711, 300-3400 Hz",
-            _PHONE, Preamble(1, 0.064, 0.15), k=2816, symbols=13, level_dbfs=-13.0, lead_in_s=0.3,
-            steps=tuple((*step, 3400.0) for step in _LADDER[:13]), default_speed=10,
+            "phone",
+            "analogue or VoIP telephone line, G.711, 300-3400 Hz",
+            _PHONE,
+            Preamble(1, 0.064, 0.15),
+            k=2816,
+            symbols=13,
+            level_dbfs=-13.0,
+            lead_in_s=0.3,
+            steps=tuple((*step, 3400.0) for step in _LADDER[:13]),
+            default_speed=10,
         ),
         _build(
-            "mp3", "MP3 file or stream of 32 to 320 kbit/s",
-            _MP3, Preamble(1, 0.032, 0.3), k=8448, symbols=84, level_dbfs=-13.0, lead_in_s=0.1,
-            steps=tuple((*step, top_hz) for step, top_hz in (
-                (_LADDER[3], 4000.0), (_LADDER[4], 12000.0), *((step, 19500.0) for step in _LADDER[2:11])
-            )),
-            default_speed=6,
+            "mp3",
+            "MP3 file or stream of 32 to 320 kbit/s",
+            _MP3,
+            Preamble(1, 0.032, 0.3),
+            k=8448,
+            symbols=84,
+            level_dbfs=-13.0,
+            lead_in_s=0.1,
+            steps=tuple(
+                (*step, top_hz)
+                for step, top_hz in (
+                    (_LADDER[3], 4000.0),
+                    (_LADDER[4], 12000.0),
+                    *((step, 19500.0) for step in _LADDER[2:11]),
+                )
+            ),
+            default_speed=5,
         ),
         _build(
-            "cable", "sound card to sound card over an audio cable",
-            _CABLE, Preamble(-1, 0.032, 0.3), k=8448, symbols=43, level_dbfs=-13.0, lead_in_s=0.1,
-            steps=tuple((*step, 22700.0) for step in _LADDER), default_speed=11,
+            "cable",
+            "sound card to sound card over an audio cable",
+            _CABLE,
+            Preamble(-1, 0.032, 0.3),
+            k=8448,
+            symbols=43,
+            level_dbfs=-13.0,
+            lead_in_s=0.1,
+            steps=tuple((*step, 22700.0) for step in _LADDER),
+            default_speed=11,
         ),
     )
 }

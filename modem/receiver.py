@@ -73,7 +73,6 @@ class _Candidate:
     channel: int
     profile: Profile
     metric: float
-    predicted: bool
     sync: Sync | None = None
     plan: Layout | None = None
 
@@ -151,9 +150,7 @@ class Receiver:
         self._profiles = tuple(profiles.values())
         preambles = tuple(profile.preamble for profile in self._profiles)
         self._detectors = [PreambleDetector(preambles) for _ in range(channels)]
-        self._resamplers = [
-            Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)
-        ]
+        self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
         self._demodulators: dict[str, Demodulator] = {}
         self._history = _History(channels)
         self._found: deque[tuple[Detection, int]] = deque()
@@ -226,14 +223,14 @@ class Receiver:
         first = min((item[0].time_s for item in self._found), default=np.inf)
         previous = self._previous
         if previous is not None and previous.end / rate < min(first - _SAME_S, final):
-            return _Candidate(previous.end, previous.channel, previous.profile, 0.0, True)
+            return _Candidate(previous.end, previous.channel, previous.profile, 0.0)
         if first >= final:
             return None
         group = [item for item in self._found if item[0].time_s < first + _SAME_S]
         self._found = deque(item for item in self._found if item[0].time_s >= first + _SAME_S)
         detection, channel = max(group, key=lambda item: item[0].metric)
         profile = self._profiles[detection.index]
-        return _Candidate(detection.time_s * rate, channel, profile, detection.metric, False)
+        return _Candidate(detection.time_s * rate, channel, profile, detection.metric)
 
     def _align(self, candidate: _Candidate, needed: float, events: list[Event]) -> None:
         demodulator = self._demodulator(candidate)
@@ -243,27 +240,24 @@ class Receiver:
         clock = self._clock_of(candidate)
         sync = demodulator.synchronise(x, candidate.start - origin, clock)
         header = sync.header
-        if header is not None and self._plausible(candidate.profile, header):
-            candidate.sync = replace(sync, window=sync.window + origin)
-            candidate.plan = self._plan(candidate.profile, header)
-            return
+        if header is not None and not self._plausible(candidate.profile, header):
+            header = None
         previous = self._previous
         if previous is None or not self._continues(candidate, previous):
+            previous = None
+        if header is None and previous is None:
             self._observe(candidate)
             self._candidate = None
             return
-        if previous.bridged >= _MAX_BRIDGED:
+        if header is None and previous.bridged >= _MAX_BRIDGED:
             self._candidate = None
             self._lose(events, "the signal stopped in the middle of a transmission")
             return
         window = sync.window + origin
-        channel = sync.channel
-        if sync.quality < _TRUSTED_SYNC:
+        if previous is not None and sync.quality < _TRUSTED_SYNC:
             window = demodulator.nominal_window(previous.end, clock)
-            channel = previous.sync.channel
-        candidate.predicted = True
-        candidate.sync = Sync(window, sync.quality, None, channel)
-        candidate.plan = self._plan(candidate.profile, previous.header)
+        candidate.sync = replace(sync, window=window, header=header)
+        candidate.plan = self._plan(candidate.profile, header or previous.header)
 
     def _receive(self, candidate: _Candidate, needed: float, events: list[Event]) -> None:
         assert candidate.sync is not None
@@ -274,9 +268,12 @@ class Receiver:
             candidate.sync.window - demodulator.margin, needed, candidate.channel
         )
         sync = replace(candidate.sync, window=candidate.sync.window - origin)
-        result = demodulator.demodulate(x, sync, candidate.plan, self._clock_of(candidate))
-        previous = self._previous if candidate.predicted else None
-        if previous is not None and result.coherence < _ABSENT:
+        previous = self._previous
+        earlier = None
+        if previous is not None and self._continues(candidate, previous):
+            earlier = previous.sync.channel
+        result = demodulator.demodulate(x, sync, candidate.plan, self._clock_of(candidate), earlier)
+        if sync.header is None and result.coherence < _ABSENT:
             self._lose(events, "the signal stopped in the middle of a transmission")
             return
         decoded = candidate.plan.decode(result.llr)
@@ -327,7 +324,11 @@ class Receiver:
             header = previous.header
         if bridged and decoded.lost < len(decoded.packets):
             bridged = 0
-        sync = replace(candidate.sync, channel=result.channel)
+        sync = candidate.sync
+        if not decoded.lost:
+            sync = replace(sync, channel=result.channel)
+        elif previous is not None and self._continues(candidate, previous):
+            sync = replace(sync, channel=previous.sync.channel)
         self._previous = _Previous(
             candidate.profile, candidate.channel, end, header, sync, bridged, first
         )

@@ -78,7 +78,9 @@ class Layout:
         """Packets of packet_bytes each, data_blocks of them, to cells (symbols, carriers)."""
         data = np.frombuffer(b"".join(packets), np.uint8).reshape(self.data_blocks, -1)
         blocks = np.concatenate((data, rs_encode(data, self.parity_blocks)))
-        coded = self.code.encode(np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1))
+        coded = self.code.encode(
+            np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1)
+        )
         bits = self.scramble.copy()
         bits[self.slots] ^= coded
         grid = np.zeros(self._shape, np.complex64)
@@ -95,7 +97,9 @@ class Layout:
         good = result.converged & (_crc(blocks) == crc).all(axis=1)
         failed = int((~good).sum())
         if 0 < failed <= self.parity_blocks:
-            blocks = np.concatenate((rs_recover(blocks, ~good, self.parity_blocks), blocks[self.data_blocks :]))
+            blocks = np.concatenate(
+                (rs_recover(blocks, ~good, self.parity_blocks), blocks[self.data_blocks :])
+            )
             good[:] = True
         packets = [
             row.tobytes() if fine else None
@@ -115,4 +119,3 @@ def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def layout(profile: Profile, speed: Speed, data_blocks: int) -> Layout:
     """The layout for these arguments, made once."""
     return Layout(profile, speed, data_blocks)
-

@@ -77,9 +77,7 @@ class Transmitter:
     def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
         profile, waveform = self.profile, self.profile.numerology
         plan = layout(profile, self.speed, len(packets))
-        header = BurstHeader(
-            self.speed.number, len(packets), last, self._number
-        )
+        header = BurstHeader(self.speed.number, len(packets), last, self._number)
         self._number = (self._number + 1) % 65536
         sync = sync_cells(profile, header)[None]
         parts = [

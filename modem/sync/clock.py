@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from modem.equalizer import moving_average
 
 _ALPHA, _BETA = 0.5, 0.15  # loop gains; the pilots of one symbol already fix the delay well
 
@@ -74,30 +77,46 @@ def track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality): 
         delays[s] = tau
         gains[s] = accumulated / weight
         quality[s] = abs(accumulated) / total if total > 0 else 0.0
-        trust = quality[s] ** 2
+        trust = quality[s] ** 4
         error = tau - predicted
         slope += _BETA * trust * error
         predicted += _ALPHA * trust * error + slope
 
 
-def fit_line(delays, quality):  # type: ignore[no-untyped-def]
-    """Slope [samples per symbol] of delays (symbols,) that start from zero at symbol 0, outliers
-    (slipped or silenced symbols) left out. Returns (slope, residuals (symbols,))."""
-    s = np.arange(1, delays.size + 1, dtype=np.float64)
-    keep = quality > 0.5
-    slope = 0.0
-    intercept = 0.0
-    for _ in range(3):
-        if keep.sum() < 2:
+def reliability(coherence: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Weight of each symbol's estimates: the inverse of their variance, which is in proportion to
+    the incoherent part of the pilots."""
+    return 1 / (1.0001 - np.minimum(coherence.astype(np.float64), 1.0) ** 2)
+
+
+def fit_line(
+    delays: NDArray[np.float64], coherence: NDArray[np.float32], slip: int | None = None
+) -> tuple[float, float]:
+    """Slope [samples per symbol] of delays (symbols,), and the jump [samples] at symbol `slip`.
+
+    Symbols without coherent pilots do not count, nor do those that lie off the line.
+    """
+    s = np.arange(delays.size, dtype=np.float64)
+    columns = [np.ones_like(s), s]
+    if slip is not None and 2 <= slip <= delays.size - 2:
+        columns.append((s >= slip).astype(np.float64))
+    model = np.stack(columns, axis=1)
+    weight = np.sqrt(reliability(coherence))
+    near = coherence > 0.8 * coherence.max()
+    fit = np.zeros(3)
+    for _ in range(4):
+        rows = np.flatnonzero(near)
+        if rows.size < model.shape[1]:
             break
-        weight = keep * quality**2
-        mean_s = np.average(s, weights=weight)
-        mean_d = np.average(delays, weights=weight)
-        slope = np.sum(weight * (s - mean_s) * (delays - mean_d)) / np.sum(
-            weight * (s - mean_s) ** 2
-        )
-        intercept = mean_d - slope * mean_s
-        residual = np.abs(delays - intercept - slope * s)
-        spread = np.median(residual[keep]) * 4 + 0.02
-        keep = (quality > 0.5) & (residual < spread)
-    return float(slope), delays - slope * s
+        w = weight[rows]
+        fit[: model.shape[1]] = np.linalg.lstsq(
+            model[rows] * w[:, None], delays[rows] * w, rcond=None
+        )[0]
+        residual = np.abs(delays - model @ fit[: model.shape[1]])
+        near &= residual <= 4 * np.median(residual[rows]) + 0.02
+    return float(fit[1]), float(fit[2])
+
+
+def steady(values: NDArray, coherence: NDArray[np.float32], reach: int = 2) -> NDArray:
+    """Estimates of single symbols (symbols,) averaged over neighbours by their reliability."""
+    return moving_average(values, reach, reliability(coherence))

@@ -92,9 +92,13 @@ class Numerology:
         spectrum[:, self.carriers] = cells
         x = np.fft.irfft(spectrum, self.fft_size)
         x *= self.fft_size / np.sqrt(2.0 * self.carriers.size)
-        return np.concatenate((x[:, self.fft_size - prefix :], x), axis=1).ravel().astype(np.float32)
+        return (
+            np.concatenate((x[:, self.fft_size - prefix :], x), axis=1).ravel().astype(np.float32)
+        )
 
     def demodulate(self, windows: NDArray[np.float32]) -> NDArray[np.complex64]:
         """FFT windows (symbols, fft_size) to cells (symbols, carriers); inverse of `modulate`."""
         spectrum = np.fft.rfft(windows)[:, self.carriers]
-        return np.asarray(spectrum * (np.sqrt(2.0 * self.carriers.size) / self.fft_size), np.complex64)
+        return np.asarray(
+            spectrum * (np.sqrt(2.0 * self.carriers.size) / self.fft_size), np.complex64
+        )
