@@ -43,7 +43,7 @@ class Passage:
     received       None where the transfer did not become complete
     air_seconds    length of the transmission, lead-in and tail counted, without what was
                    put ahead of it
-    send_seconds, receive_seconds  working time
+    send_seconds, receive_seconds  time of the processor
     heard          the samples that came out of the channel, and their rate
     """
 
@@ -73,9 +73,9 @@ def pass_through(
     import framing
     from dialtone.pipeline import Delivered, Receiving
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     made = np.concatenate(list(sending.samples()))
-    sent = time.perf_counter()
+    sent = time.process_time()
     sample_rate = sending.profile.sample_rate
     quiet = np.zeros(round(quiet_before_s * sample_rate), np.float32)
     heard, heard_rate = channel.apply(np.concatenate((quiet, made)), sample_rate)
@@ -84,11 +84,11 @@ def pass_through(
     with closing(framing.Inbox(folder, passphrase=keys.opening(sending.key))) as inbox:
         channels = 1 if heard.ndim == 1 else heard.shape[1]
         receiving = Receiving(inbox, [heard_rate], channels)
-        started = time.perf_counter()
+        started = time.process_time()
         for outcome in receiving.run(heard):
             if isinstance(outcome, Delivered):
                 received = outcome.received
-        ended = time.perf_counter()
+        ended = time.process_time()
     return Passage(
         received,
         receiving.signals[-1] if receiving.signals else None,

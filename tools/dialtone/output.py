@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_WIDTH = 132  # of tables that do not go to a terminal
 _PROGRESS_PERIOD_S = 1.0  # between two JSON progress events
 
 
@@ -129,7 +130,9 @@ def _silent(done: float, note: str = "") -> None:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    # A file or pipe has no width of its own: tables are then as wide as they need to be.
+    width = None if sys.stderr.isatty() else _WIDTH
+    return Console(stderr=True, highlight=False, width=width)
 
 
 def _plain(value: object) -> object:
