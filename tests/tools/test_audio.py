@@ -242,19 +242,45 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(
     assert capfd.readouterr().err == ""
 
 
-def test_damage_inside_an_mp3_is_reported(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def noisy_mp3(path: Path, seconds: float = 10) -> bytes:
+    rng = np.random.default_rng(0)
+    with write_audio(path, FS) as sink:
+        sink.write((0.1 * rng.standard_normal(round(seconds * FS))).astype("f4"))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("lost", [400, 900, 10000])
+@pytest.mark.parametrize("way", ["overwritten", "missing"])
+def test_damage_inside_an_mp3_costs_only_what_was_there(
+    tmp_path: Path, way: str, lost: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "out.mp3"
-    with write_audio(path, FS) as sink:
-        sink.write(sound(5))
-    data = bytearray(path.read_bytes())
-    data[20000:20900] = np.random.default_rng(0).bytes(900)
-    path.write_bytes(data)
+    data = noisy_mp3(path)
+    garbage = np.random.default_rng(1).bytes(lost) if way == "overwritten" else b""
+    path.write_bytes(data[:40100] + garbage + data[40100 + lost :])
     with open_audio(path) as source:
-        assert sum(len(chunk) for chunk in source) > FS
-    assert str(source.damage).endswith("is damaged: it ends after 1.2 of 5.0 s")
+        frames = sum(len(chunk) for chunk in source)
+    assert 10 * FS - frames < (lost * 8 / 128000 + 0.2) * FS
+    assert str(source.damage).endswith("is damaged in one place")
     assert capfd.readouterr().err == ""
+
+
+def test_joined_mp3_files_are_read_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp3"
+    data = noisy_mp3(path, 3)
+    path.write_bytes(data + data)
+    with open_audio(path) as source:
+        frames = sum(len(chunk) for chunk in source)
+    assert frames == 6 * FS
+    assert source.damage is None
+
+
+def test_an_mp3_joined_in_the_middle_is_read_from_there(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp3"
+    data = noisy_mp3(path)
+    path.write_bytes(data[50001:])
+    expected = 10 * FS - 50001 * 8 / 128000 * FS
+    assert len(read_all(path)) == pytest.approx(expected, abs=0.2 * FS)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialtone.audiowriters import AudioError, FileWriter, RawWriter, reason
+from dialtone.mp3parts import Part, Slice, find_parts
 from modem.channel.codecs import MP3_KBPS, mp3_compression_level
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = ["AudioError", "AudioSink", "AudioSource", "open_audio", "write_audio"
 
 CHUNK_FRAMES = 1 << 15
 DEFAULT_MP3_KBPS = 128
+_MISSING_S = 0.1  # an MP3 without an information frame states its length no better
 WRITABLE = {".wav": "WAV", ".flac": "FLAC", ".mp3": "MP3"}
 # libsndfile's words for a file that it knows nothing about; the second is for names in .mp3.
 _NOT_AUDIO = ("Format not recognised", "File does not exist")
@@ -91,14 +94,24 @@ def open_audio(
             raise AudioError("raw samples on standard input need a sample rate")
         stream = sys.stdin.buffer if stdin is None else stdin
         return AudioSource(lambda _: _raw_chunks(stream), lambda: None, raw_rate, 1, None)
-    file = _open_file(Path(path))
-    known = 0 < file.frames < 1 << 62
+    place = Path(path)
+    file = _open_file(place)
+    frames = file.frames if file.frames < 1 << 62 else None
+    parts = find_parts(place) if file.format == "MP3" and place.is_file() else []
+    if len(parts) > 1:
+        return AudioSource(
+            lambda source: _joined_chunks(source, parts, place),
+            file.close,
+            file.samplerate,
+            file.channels,
+            None,
+        )
     return AudioSource(
-        lambda source: _file_chunks(source, file, Path(path)),
+        lambda source: _file_chunks(source, file, place),
         file.close,
         file.samplerate,
         file.channels,
-        file.frames if known else None,
+        frames,
     )
 
 
@@ -132,8 +145,9 @@ def _file_chunks(
     """Until the decoder gives no more: the length in the header may be wrong."""
     import soundfile
 
-    seconds = 0.0
-    while True:
+    count = 0
+    broken = False
+    while not broken:
         # After an error soundfile does not say how much it has decoded: what is still NaN is not.
         buffer = np.full((CHUNK_FRAMES, file.channels), np.nan, np.float32)
         try:
@@ -142,14 +156,37 @@ def _file_chunks(
         except soundfile.LibsndfileError as error:
             chunk = buffer[: int(np.argmax(np.append(np.isnan(buffer).all(axis=1), True)))]
             source.damage = f"{path} is damaged: {_words(error)}"
-        seconds += len(chunk) / file.samplerate
-        if len(chunk):
-            yield chunk
-        if not len(chunk) or source.damage:
+            broken = True
+        if not len(chunk):
             break
-    if source.frames is not None and seconds < source.frames / file.samplerate - 0.01:
-        whole = source.frames / file.samplerate
-        source.damage = f"{path} is damaged: it ends after {seconds:.1f} of {whole:.1f} s"
+        count += len(chunk)
+        yield chunk
+    if source.frames is not None and source.frames - count > _MISSING_S * file.samplerate:
+        seconds, stated = count / file.samplerate, source.frames / file.samplerate
+        source.damage = f"{path} is damaged: it ends after {seconds:.1f} of {stated:.1f} s"
+
+
+def _joined_chunks(
+    source: AudioSource, parts: list[Part], path: Path
+) -> Iterator[NDArray[np.float32]]:
+    """One stretch of an MP3 after the other, as far as they have the first one's sample rate."""
+    import soundfile
+
+    alike = [part for part in parts if part.kind == parts[0].kind]
+    breaks = sum(part.start != before.stop for before, part in pairwise(alike))
+    for part in alike:
+        with contextlib.closing(Slice(path, part)) as data:
+            try:
+                with _quiet_stderr():
+                    file = soundfile.SoundFile(data)
+            except soundfile.LibsndfileError:
+                breaks += 1
+                continue
+            yield from _file_chunks(source, file, path)
+    breaks += len(parts) - len(alike)
+    if breaks:
+        places = "one place" if breaks == 1 else f"{breaks} places"
+        source.damage = f"{path} is damaged in {places}"
 
 
 @contextlib.contextmanager
