@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modem.errors import ConfigError, ModemError
     from modem.events import Acquired, BlockLost, Ended, Event, FrameStats, Lost, Packet
+    from modem.observation import Observation
     from modem.profile import Profile, Speed, profiles
-    from modem.receiver import Observation, Receiver
+    from modem.receiver import Receiver
     from modem.transmitter import Transmitter
 
 _HOMES = {
@@ -31,7 +32,7 @@ _HOMES = {
     "Profile": "profile",
     "Speed": "profile",
     "profiles": "profile",
-    "Observation": "receiver",
+    "Observation": "observation",
     "Receiver": "receiver",
     "Transmitter": "transmitter",
 }

@@ -63,7 +63,7 @@ def _demap(values, variance, levels, half, out):  # type: ignore[no-untyped-def]
 
 
 def soft_demap(
-    symbols: NDArray[np.complex64], noise_var: NDArray[np.float32], order: int
+    symbols: NDArray[np.complexfloating], noise_var: NDArray[np.floating], order: int
 ) -> NDArray[np.float32]:
     """Max-log LLRs of received symbols.
 

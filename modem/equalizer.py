@@ -29,7 +29,7 @@ class ChannelSmoother:
         self._to_taps = np.ascontiguousarray(self._to_carriers.conj().T)
 
     def smooth(
-        self, raw: NDArray[np.complex64], looks: NDArray[np.floating], noise_to_signal: float
+        self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating], noise_to_signal: float
     ) -> NDArray[np.complex64]:
         """The channel (n,) on all carriers.
 

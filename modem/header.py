@@ -43,7 +43,9 @@ class BurstHeader:
         return map_bits(polar.encode(bits).reshape(-1, 2), 2)[_places(count)]
 
 
-def read_header(cells: NDArray[np.complex64], noise_var: NDArray[np.float32]) -> BurstHeader | None:
+def read_header(
+    cells: NDArray[np.complexfloating], noise_var: NDArray[np.floating]
+) -> BurstHeader | None:
     """The header in equalised cells (n,) with noise variances (n,), or None if none is valid."""
     llr = np.zeros((_CELLS, 2), np.float32)
     np.add.at(llr, _places(cells.size), soft_demap(cells, noise_var, 2))

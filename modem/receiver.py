@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from modem.demodulator import Demodulated, Demodulator, Sync
 from modem.errors import ConfigError
-from modem.events import Acquired, BlockLost, Ended, Event, FrameStats, Lost, Packet
+from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
 from modem.header import BurstHeader
+from modem.history import History
+from modem.observation import Observation
 from modem.profile import Profile, profiles
 from modem.superframe import DecodedBlocks, Layout, layout
 from modem.sync.preamble import DETECTOR_RATE, Detection, PreambleDetector
@@ -30,6 +32,7 @@ _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
 _MAX_BRIDGED = 2  # superframes in a row that may be read without a header of their own
 _ABSENT = 0.5  # coherence of the pilots below which there is no signal
 _TAIL_S = 4  # silence that flushes every filter and the longest superframe [s]
+_STOPPED = "the signal stopped in the middle of a transmission"
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 
 
@@ -39,30 +42,6 @@ class State(Enum):
     SEARCHING = auto()
     ALIGNING = auto()
     RECEIVING = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What an observer sees of one superframe; arrays are its own copies.
-
-    snr_db         (carriers,) float32, NaN without payload
-    constellation  (n,) complex64, some of the equalised cells
-    delays_s       (symbols,) float64, delay against the first symbol, the clock's share taken off
-    """
-
-    time_s: float
-    duration_s: float
-    profile: str
-    metric: float
-    header: BurstHeader | None
-    blocks: int
-    blocks_failed: int
-    packets: int
-    stats: FrameStats | None
-    carrier_hz: NDArray[np.float64]
-    snr_db: NDArray[np.float32]
-    constellation: NDArray[np.complex64]
-    delays_s: NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -88,41 +67,6 @@ class _Previous:
     sync: Sync
     bridged: int
     first: float
-
-
-class _History:
-    """The newest samples (n, channels), addressed by absolute position."""
-
-    def __init__(self, channels: int) -> None:
-        self._data = np.zeros((1 << 16, channels), np.float32)
-        self._size = 0
-        self.origin = 0
-
-    @property
-    def end(self) -> int:
-        return self.origin + self._size
-
-    def append(self, chunk: NDArray[np.float32]) -> None:
-        if self._size + len(chunk) > len(self._data):
-            grown = max(2 * len(self._data), self._size + len(chunk))
-            data = np.zeros((grown, self._data.shape[1]), np.float32)
-            data[: self._size] = self._data[: self._size]
-            self._data = data
-        self._data[self._size : self._size + len(chunk)] = chunk
-        self._size += len(chunk)
-
-    def drop_before(self, position: int) -> None:
-        drop = min(position - self.origin, self._size)
-        if drop > len(self._data) // 4:
-            self._data[: self._size - drop] = self._data[drop : self._size].copy()
-            self._size -= drop
-            self.origin += drop
-
-    def view(self, low: float, high: float, channel: int) -> tuple[NDArray[np.float32], int]:
-        """Contiguous copy of what is held between two positions, and where it begins."""
-        first = max(int(low) - self.origin, 0)
-        last = max(min(int(high) - self.origin, self._size), first)
-        return np.ascontiguousarray(self._data[first:last, channel]), self.origin + first
 
 
 class Receiver:
@@ -152,7 +96,7 @@ class Receiver:
         self._detectors = [PreambleDetector(preambles) for _ in range(channels)]
         self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
         self._demodulators: dict[str, Demodulator] = {}
-        self._history = _History(channels)
+        self._history = History(channels)
         self._found: deque[tuple[Detection, int]] = deque()
         self._candidate: _Candidate | None = None
         self._previous: _Previous | None = None
@@ -245,19 +189,22 @@ class Receiver:
         previous = self._previous
         if previous is None or not self._continues(candidate, previous):
             previous = None
-        if header is None and previous is None:
-            self._observe(candidate)
-            self._candidate = None
-            return
-        if header is None and previous.bridged >= _MAX_BRIDGED:
-            self._candidate = None
-            self._lose(events, "the signal stopped in the middle of a transmission")
-            return
+        known = header
+        if known is None:
+            if previous is None:
+                self._observe(candidate)
+                self._candidate = None
+                return
+            if previous.bridged >= _MAX_BRIDGED:
+                self._candidate = None
+                self._lose(events, _STOPPED)
+                return
+            known = previous.header
         window = sync.window + origin
         if previous is not None and sync.quality < _TRUSTED_SYNC:
             window = demodulator.nominal_window(previous.end, clock)
         candidate.sync = replace(sync, window=window, header=header)
-        candidate.plan = self._plan(candidate.profile, header or previous.header)
+        candidate.plan = self._plan(candidate.profile, known)
 
     def _receive(self, candidate: _Candidate, needed: float, events: list[Event]) -> None:
         assert candidate.sync is not None
@@ -274,7 +221,7 @@ class Receiver:
             earlier = previous.sync.channel
         result = demodulator.demodulate(x, sync, candidate.plan, self._clock_of(candidate), earlier)
         if sync.header is None and result.coherence < _ABSENT:
-            self._lose(events, "the signal stopped in the middle of a transmission")
+            self._lose(events, _STOPPED)
             return
         decoded = candidate.plan.decode(result.llr)
         end = result.end + origin
@@ -400,7 +347,7 @@ class Receiver:
                 blocks_failed=decoded.failed if decoded else 0,
                 packets=len(decoded.packets) - decoded.lost if decoded else 0,
                 stats=result.stats if result else None,
-                carrier_hz=waveform.carriers * (waveform.sample_rate / waveform.fft_size),
+                carrier_hz=waveform.carrier_hz,
                 snr_db=-10 * np.log10(result.noise_var) if result else nothing,
                 constellation=result.cells[:: max(result.cells.size // 4000, 1)].copy()
                 if result

@@ -7,6 +7,7 @@ the strongest label bits, which is worth 0.24 dB at 256-QAM against a random ord
 
 from __future__ import annotations
 
+import itertools
 from math import gcd
 
 import numpy as np
@@ -33,10 +34,7 @@ def block_slots(strength: NDArray[np.integer], blocks: int, length: int) -> NDAr
     ranked = np.asarray(strength)[order]
     edges = np.concatenate(([0], np.flatnonzero(np.diff(ranked)) + 1, [ranked.size]))
     spread = np.concatenate(
-        [
-            order[low + golden_permutation(high - low)]
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        [order[low + golden_permutation(high - low)] for low, high in itertools.pairwise(edges)]
     )
     return np.ascontiguousarray(spread[: blocks * length].reshape(length, blocks).T)
 

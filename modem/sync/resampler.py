@@ -2,7 +2,7 @@
 
 A Kaiser-windowed sinc is tabulated at PHASES fractions of an input sample and interpolated
 linearly between them, which costs 6e-6 (-104 dB) at most. Source: J. O. Smith, Digital Audio
-Resampling; Kaiser's length formula from Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5.3.
+Resampling; Kaiser's length formula: Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5.3.
 """
 
 from __future__ import annotations

@@ -48,6 +48,11 @@ class Numerology:
         return np.arange(int(np.ceil(self.low_hz / spacing)), int(self.high_hz / spacing) + 1)
 
     @property
+    def carrier_hz(self) -> NDArray[np.float64]:
+        """(n,) frequencies of the carriers [Hz]."""
+        return self.carriers.astype(np.float64) * self.sample_rate / self.fft_size
+
+    @property
     def symbol_samples(self) -> int:
         return self.fft_size + self.prefix
 
@@ -87,7 +92,7 @@ class Numerology:
         return np.asarray(comb + offset[:, None], np.int64)
 
     def modulate(self, cells: NDArray[np.complex64], prefix: int) -> NDArray[np.float32]:
-        """Cells (symbols, carriers) of mean power 1 to (symbols * (fft_size + prefix),) of rms 1."""
+        """Cells (symbols, carriers) of mean power 1 to (symbols * (fft_size + prefix),), rms 1."""
         spectrum = np.zeros((cells.shape[0], self.fft_size // 2 + 1), np.complex64)
         spectrum[:, self.carriers] = cells
         x = np.fft.irfft(spectrum, self.fft_size)
