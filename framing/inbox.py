@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from framing import packet
 from framing.errors import LockError, StorageError, TransferError, VersionError
@@ -117,7 +118,14 @@ class Inbox:
 
     def pending(self) -> list[Progress]:
         """Unfinished transfers, those of earlier runs included."""
-        return [incoming.progress() for incoming in self._transfers.values()]
+        every = [incoming.progress() for incoming in self._transfers.values()]
+        return [progress for progress in every if progress.have or progress.header]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Nothing is held open; all that was put is in the spool already."""

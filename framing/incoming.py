@@ -12,6 +12,7 @@ from framing.delivery import plaintext, write_file
 from framing.errors import (
     AuthenticationError,
     ForgedTrailerError,
+    FramingError,
     MalformedError,
     StorageError,
     TooLargeError,
@@ -81,9 +82,11 @@ class Incoming:
         for number in self._spool.blocks():
             size = packet.symbol_bytes(number, self._spool.packet_bytes)
             data = self._spool.block(number)
-            if data is not None:
-                self._done[number] = fountain.source_symbols(len(data), size)
+            if data is None:
+                continue
+            with contextlib.suppress(MalformedError):
                 self._absorb(number, data)
+                self._done[number] = fountain.source_symbols(len(data), size)
         for key in self._spool.objects():
             if key.number in self._done:
                 continue
@@ -91,7 +94,7 @@ class Incoming:
             for found in self._spool.packets(key):
                 seen.add(found.esi)
                 self._peek(found)
-        with contextlib.suppress(TransferError):  # it comes again with the next packet
+        with contextlib.suppress(FramingError):  # it comes again with the next packet
             self.rebuild()
 
     def put(self, parsed: packet.Packet, data: bytes) -> bool:

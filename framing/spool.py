@@ -84,10 +84,15 @@ class TransferSpool:
         self.transfer = transfer
         self.packet_bytes = packet_bytes
         self._folder = root / f"{transfer.hex()}-{packet_bytes}"
+        self._prefix = f"{self._folder}{os.sep}"
+
+    def _log_name(self, key: ObjectKey) -> str:
+        """Text, because making a Path costs as much as writing a packet."""
+        name = _OBJECT_NAMES.get(key.number, f"{key.number:05d}")
+        return f"{self._prefix}{name}-{key.k}.packets"
 
     def _packets_path(self, key: ObjectKey) -> Path:
-        name = _OBJECT_NAMES.get(key.number, f"{key.number:05d}")
-        return self._folder / f"{name}-{key.k}.packets"
+        return Path(self._log_name(key))
 
     def _block_path(self, number: int) -> Path:
         return self._folder / f"{number:05d}.block"
@@ -130,7 +135,7 @@ class TransferSpool:
 
     def _append(self, key: ObjectKey, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        handle = os.open(self._packets_path(key), flags, 0o600)
+        handle = os.open(self._log_name(key), flags, 0o600)
         try:
             size = os.fstat(handle).st_size
             whole = size - size % self.packet_bytes

@@ -14,7 +14,7 @@ def survives(kit, folder, packets, data):
 
 @pytest.mark.parametrize(
     ("packet_bytes", "known", "step"),
-    [(128, True, 23), (350, True, 1), (350, False, 5), (1053, True, 1)],
+    [(128, True, 61), (350, True, 1), (350, False, 5), (1053, True, 1)],
 )
 def test_any_run_of_8_percent_at_10_percent_repair(kit, tmp_path, packet_bytes, known, step):
     data = kit.noise(60_000)
