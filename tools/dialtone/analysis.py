@@ -44,7 +44,7 @@ class Columns:
         """Take samples (n, channels)."""
         x = chunk if self._held is None else np.concatenate((self._held, chunk))
         whole = len(x) // FFT_SIZE
-        for block in x[: whole * FFT_SIZE].reshape(whole, FFT_SIZE, -1):
+        for block in x[: whole * FFT_SIZE].reshape(whole, FFT_SIZE, x.shape[1]):
             spectrum = np.fft.rfft(block * self._window[:, None], axis=0)
             power = (np.abs(spectrum) ** 2).sum(axis=1).astype(np.float32)
             self._waiting.append((power, float(np.abs(block).max()), float((block**2).mean())))
@@ -128,25 +128,31 @@ class Analysis:
 
 
 def analyse(source: "AudioSource", name: str, meter: Meter | None = None) -> Analysis:
-    """Read a whole recording and everything in it."""
+    """Read a whole recording and everything in it; what it carries is looked at and dropped."""
+    with tempfile.TemporaryDirectory(prefix="dialtone-") as folder:
+        return analyse_into(framing.Inbox(Path(folder)), source, name, meter)
+
+
+def analyse_into(
+    inbox: framing.Inbox, source: "AudioSource", name: str, meter: Meter | None = None
+) -> Analysis:
+    """Read a whole recording; what it carries goes into the inbox."""
     columns = Columns(source.sample_rate)
     result = Analysis(name, source.sample_rate, source.channels, columns)
     loud = _Loudness()
-    with tempfile.TemporaryDirectory(prefix="dialtone-") as folder:
-        inbox = framing.Inbox(Path(folder))
-        receiving = Receiving(
-            inbox, [source.sample_rate], source.channels, observer=_keeper(result.observations)
-        )
-        for chunk in source:
-            columns.add(chunk)
-            loud.add(chunk)
-            _collect(receiving.process(chunk), result)
-            if meter is not None:
-                meter(receiving.seconds)
-        result.seconds = receiving.seconds
-        _collect(receiving.flush(), result)
-        result.transfers = inbox.pending()
-        inbox.close()
+    receiving = Receiving(
+        inbox, [source.sample_rate], source.channels, observer=_keeper(result.observations)
+    )
+    for chunk in source:
+        columns.add(chunk)
+        loud.add(chunk)
+        _collect(receiving.process(chunk), result)
+        if meter is not None:
+            meter(receiving.seconds)
+    result.seconds = receiving.seconds
+    _collect(receiving.flush(), result)
+    result.transfers = inbox.pending()
+    inbox.close()
     columns.finish()
     result.signals = receiving.signals
     result.peak, result.clipped = loud.peak, loud.clipped

@@ -27,7 +27,7 @@ GOOD = "#16a34a"
 REPAIRED = "#f59e0b"
 BAD = "#dc2626"
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.titlesize": 10.5,
@@ -52,7 +52,7 @@ _POINTS = 20_000  # of the constellation drawn
 def draw(analysis: Analysis, verdict: Verdict, target: Path) -> None:
     """Write the report as a PNG: under its name only when it is whole."""
     with mpl.rc_context():
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(13, 10.5), dpi=110, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         top = _head(figure, analysis, verdict)
