@@ -16,6 +16,8 @@ _DEBUG = "DIALTONE_DEBUG"  # set in the environment to see the traceback of an i
 def main() -> None:
     """Run the command line and leave with its exit code."""
     sys.excepthook = _internal_fault
+    # The matrices here are small: more threads would only wait for one another.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = run(sys.argv[1:])

@@ -24,13 +24,13 @@ def draw_summary(photo: Path, results: list[Passed], target: Path) -> None:
     """One row for each way: the photo, its sound, the picture received."""
     with mpl.rc_context():
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(13, 1.2 + 3.6 * len(results)), dpi=110, facecolor="white")
-        top = 1 - 0.95 / figure.get_figheight()
-        figure.text(0.03, 1 - 0.3 / figure.get_figheight(), "A photo sent as sound", size=19,
-                    weight="bold", va="top")  # fmt: skip
+        height = 1.1 + 3.5 * len(results)
+        figure = Figure(figsize=(13, height), dpi=110, facecolor="white")
+        figure.text(0.03, 1 - 0.25 / height, "A photo sent as sound", size=19, weight="bold",
+                    va="top")  # fmt: skip
         grid = GridSpec(
-            len(results), 3, figure, width_ratios=(1, 1.25, 1), wspace=0.12, hspace=0.42,
-            left=0.03, right=0.97, top=top, bottom=0.07,
+            len(results), 3, figure, width_ratios=(1, 1.2, 1), wspace=0.2, hspace=0.45,
+            left=0.03, right=0.97, top=1 - 1.25 / height, bottom=0.55 / height,
         )  # fmt: skip
         for row, passed in enumerate(results):
             _picture(figure.add_subplot(grid[row, 0]), photo, "sent", size(photo.stat().st_size))
@@ -64,11 +64,9 @@ def _sound(axes: "Axes", passed: Passed) -> None:
         extent=(0, power.shape[1] * columns.column_s, 0, passed.analysis.sample_rate / 2000),
     )
     axes.grid(False)
-    axes.set_title(f"{passed.way.title}: {duration(passed.air_seconds)} of sound")
-    axes.set(xlabel="time [s]", ylabel="frequency [kHz]")
     signal = passed.analysis.signals[-1]
-    axes.text(
-        0, -0.2, f"{rate(passed.goodput_bps)}   SNR {signal.snr_db:.1f} dB   "
-        f"clock {signal.clock_ppm:+.0f} ppm   encrypted",
-        transform=axes.transAxes, va="top", color=FAINT_INK, weight="bold",
-    )  # fmt: skip
+    axes.set_title(
+        f"{passed.way.title}: {duration(passed.air_seconds)} of sound\n"
+        f"{rate(passed.goodput_bps)}, SNR {signal.snr_db:.0f} dB, encrypted"
+    )
+    axes.set(xlabel="time [s]", ylabel="frequency [kHz]")
