@@ -1,13 +1,14 @@
 """Profiles: named sets of waveform, preamble and speeds for one kind of channel. A table, no logic.
 
-The speeds of a profile are numbered from 1, the most robust. The needed SNR of a ladder step is
-that of its constellation and code rate in white noise (`dialtone bench --curves` measures it).
+The speeds of a profile are numbered from 1, the most robust. Speeds are some 3 dB apart in the
+signal-to-noise ratio that they need.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, log10
 
 from modem.errors import ConfigError
 from modem.sync.preamble import Preamble
@@ -22,7 +23,7 @@ class Speed:
 
     number   1-based position in its profile
     order    bits per carrier and symbol (2 is QPSK, 10 is 1024-QAM)
-    rate     nominal rate of the inner code; superframes that it does not fill use a lower one
+    rate     of the inner code in a full superframe
     k        information bits of a code block, CRC included
     blocks   data blocks of a full superframe, each of which holds one packet
     top_hz   highest carrier that is loaded [Hz]
@@ -89,23 +90,27 @@ class Profile:
         return self.speeds[number - 1]
 
 
-# Bits per carrier, rate of the inner code, needed SNR [dB].
+# Bits per carrier and rate of the inner code, about 3 dB apart.
 _LADDER = (
-    (2, 1 / 3, 0.0),
-    (2, 1 / 2, 2.0),
-    (2, 3 / 4, 5.0),
-    (4, 0.55, 7.8),
-    (4, 0.75, 10.8),
-    (6, 2 / 3, 14.0),
-    (6, 0.80, 16.8),
-    (8, 0.72, 20.0),
-    (8, 0.82, 22.8),
-    (10, 0.76, 25.8),
-    (10, 0.85, 28.8),
-    (12, 0.78, 31.8),
-    (12, 0.86, 34.8),
-    (14, 0.80, 38.0),
+    (2, 1 / 3),
+    (2, 1 / 2),
+    (2, 3 / 4),
+    (4, 0.55),
+    (4, 0.75),
+    (6, 2 / 3),
+    (6, 0.80),
+    (8, 0.72),
+    (8, 0.82),
+    (10, 0.76),
+    (10, 0.85),
+    (12, 0.78),
+    (12, 0.86),
+    (14, 0.80),
 )
+
+# What a superframe needs above the Shannon limit of its bits per carrier to be free of lost
+# blocks, measured for each order [dB]: constellation, code, channel estimate, clock.
+_GAP_DB = {2: 2.0, 4: 2.2, 6: 2.2, 8: 2.4, 10: 2.5, 12: 2.7, 14: 3.3}
 
 
 def parity_blocks(data_blocks: int) -> int:
@@ -120,92 +125,86 @@ def _data_blocks(coded_blocks: int) -> int:
     return data
 
 
-def _build(
-    name: str,
-    description: str,
+def _speeds(
     numerology: Numerology,
     preamble: Preamble,
-    *,
-    k: int,
     symbols: int,
-    level_dbfs: float,
-    lead_in_s: float,
-    steps: tuple[tuple[int, float, float, float], ...],
-    default_speed: int,
-) -> Profile:
-    """Steps are (order, rate, needed SNR, top_hz)."""
+    steps: Sequence[tuple[int, float, float, int]],
+) -> tuple[Speed, ...]:
+    """Steps are (order, rate, top_hz, k). The rate gives way a little, so that whole code blocks fill
+    a superframe."""
     speeds = []
     ahead = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
-    for number, (order, rate, snr_db, top_hz) in enumerate(steps, start=1):
-        spacing_hz = numerology.sample_rate / numerology.fft_size
-        loaded = int((numerology.carriers <= top_hz / spacing_hz).sum())
-        block_symbols = k / (rate * order * loaded * (1 - 1 / numerology.pilot_spacing))
-        data = _data_blocks(max(floor(symbols / block_symbols), 1))
-        needed = ceil((data + parity_blocks(data)) * block_symbols)
-        samples = ahead + min(needed, symbols) * numerology.symbol_samples
+    for number, (order, wanted_rate, top_hz, k) in enumerate(steps, start=1):
+        loaded = int((numerology.carrier_hz <= top_hz).sum())
+        symbol_bits = order * loaded * (1 - 1 / numerology.pilot_spacing)
+        blocks = max(round(symbols * symbol_bits * wanted_rate / k), 1)
+        rate = max(wanted_rate, blocks * k / (symbols * symbol_bits))
+        data = _data_blocks(blocks)
+        needed = min(ceil(blocks * k / (rate * symbol_bits) - 1e-6), symbols)
+        samples = ahead + needed * numerology.symbol_samples
         net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
+        snr_db = 10 * log10(2 ** (order * rate) - 1) + _GAP_DB[order]
         speeds.append(Speed(number, order, rate, k, data, top_hz, snr_db, net_bps))
-    return Profile(
-        name,
-        description,
-        numerology,
-        preamble,
-        symbols,
-        level_dbfs,
-        lead_in_s,
-        tuple(speeds),
-        default_speed,
-    )
+    return tuple(speeds)
 
 
-_PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 24)
+_PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 32)
 _MP3 = Numerology(48000, 1024, 16, 300.0, 19500.0, 32)
 _CABLE = Numerology(48000, 2048, 32, 200.0, 22700.0, 48)
+
+_PHONE_PREAMBLE = Preamble(1, 0.064, 0.15)
+_MP3_PREAMBLE = Preamble(1, 0.032, 0.3)
+_CABLE_PREAMBLE = Preamble(-1, 0.032, 0.3)
+
+# Encoders cut off the top of the band, the more so the lower their bit rate.
+_MP3_STEPS = (
+    (2, 0.50, 4000.0, 2112),
+    (4, 0.50, 4000.0, 2112),
+    (2, 0.75, 12000.0, 4224),
+    (4, 0.55, 12000.0, 4224),
+    (4, 0.55, 16000.0, 8448),
+    *((*step, 19500.0, 8448) for step in _LADDER[3:13]),
+)
 
 profiles: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        _build(
-            "phone",
-            "analogue or VoIP telephone line, G.711, 300-3400 Hz",
-            _PHONE,
-            Preamble(1, 0.064, 0.15),
-            k=2816,
-            symbols=13,
+        Profile(
+            name="phone",
+            description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
+            numerology=_PHONE,
+            preamble=_PHONE_PREAMBLE,
+            symbols=14,
             level_dbfs=-13.0,
             lead_in_s=0.3,
-            steps=tuple((*step, 3400.0) for step in _LADDER[:13]),
+            speeds=_speeds(
+                _PHONE, _PHONE_PREAMBLE, 14, [(*step, 3400.0, 2816) for step in _LADDER]
+            ),
             default_speed=10,
         ),
-        _build(
-            "mp3",
-            "MP3 file or stream of 32 to 320 kbit/s",
-            _MP3,
-            Preamble(1, 0.032, 0.3),
-            k=8448,
+        Profile(
+            name="mp3",
+            description="MP3 file or stream of 32 to 320 kbit/s",
+            numerology=_MP3,
+            preamble=_MP3_PREAMBLE,
             symbols=84,
             level_dbfs=-13.0,
             lead_in_s=0.1,
-            steps=tuple(
-                (*step, top_hz)
-                for step, top_hz in (
-                    (_LADDER[3], 4000.0),
-                    (_LADDER[4], 12000.0),
-                    *((step, 19500.0) for step in _LADDER[2:11]),
-                )
-            ),
-            default_speed=5,
+            speeds=_speeds(_MP3, _MP3_PREAMBLE, 84, _MP3_STEPS),
+            default_speed=7,
         ),
-        _build(
-            "cable",
-            "sound card to sound card over an audio cable",
-            _CABLE,
-            Preamble(-1, 0.032, 0.3),
-            k=8448,
+        Profile(
+            name="cable",
+            description="sound card to sound card over an audio cable",
+            numerology=_CABLE,
+            preamble=_CABLE_PREAMBLE,
             symbols=43,
             level_dbfs=-13.0,
             lead_in_s=0.1,
-            steps=tuple((*step, 22700.0) for step in _LADDER),
+            speeds=_speeds(
+                _CABLE, _CABLE_PREAMBLE, 43, [(*step, 22700.0, 8448) for step in _LADDER]
+            ),
             default_speed=11,
         ),
     )
