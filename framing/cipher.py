@@ -56,9 +56,7 @@ def aes_gcm_open(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
 
 def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
     """HKDF with SHA-256 (RFC 5869)."""
-    key = HKDF(secret, length, salt, SHA256, 1, info)
-    assert isinstance(key, bytes)
-    return key
+    return HKDF(secret, length, salt, SHA256, 1, info)
 
 
 def scrypt(

@@ -205,8 +205,10 @@ class Header:
                 return body
             if kind != STANZA_PASSPHRASE or len(body) != _PASSPHRASE_BYTES:
                 continue
-            known += 1
             salt, cost, wrapped = body[:SALT_BYTES], body[SALT_BYTES], body[SALT_BYTES + 1 :]
+            if cost == 0:  # scrypt is not defined for N = 1
+                continue
+            known += 1
             if cost > COST_MAX or known > PASSPHRASES_MAX:
                 costly = True
                 continue

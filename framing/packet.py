@@ -14,6 +14,7 @@ from zlib import crc32
 
 PACKET_BYTES_MIN = 64
 PACKET_BYTES_MAX = 4096
+SIZES = range(PACKET_BYTES_MIN, PACKET_BYTES_MAX + 1)
 
 OBJECT_BYTES_MAX = 4 << 20  # a receiver holds one object in memory; senders stay at a quarter
 
@@ -21,7 +22,7 @@ OBJECT_BYTES_MAX = 4 << 20  # a receiver holds one object in memory; senders sta
 _CRC_SEED = crc32(b"dialtone packet 1")
 
 _CRC_BYTES = 4
-_ID_BYTES = 4
+ID_BYTES = 4
 _SHORT = 4
 _LONG = 6
 
@@ -62,7 +63,7 @@ def form_of(number: int) -> Form:
 
 def symbol_bytes(number: int, packet_bytes: int) -> int:
     """Payload of one packet of this object: the fountain code's symbol size [bytes]."""
-    return packet_bytes - _ID_BYTES - _CRC_BYTES - form_of(number).head_bytes
+    return packet_bytes - ID_BYTES - _CRC_BYTES - form_of(number).head_bytes
 
 
 class Packet(NamedTuple):
@@ -98,22 +99,22 @@ def build(transfer: bytes, number: int, k: int, esi: int, symbol: bytes) -> byte
 
 def parse(data: bytes) -> Packet | None:
     """The packet in `data`, or None where it is foreign or damaged."""
-    if not PACKET_BYTES_MIN <= len(data) <= PACKET_BYTES_MAX:
+    if len(data) not in SIZES:
         return None
     body = memoryview(data)[:-_CRC_BYTES]
     if crc32(body, _CRC_SEED) != int.from_bytes(data[-_CRC_BYTES:], "big"):
         return None
-    transfer = bytes(data[:_ID_BYTES])
-    if data[_ID_BYTES] & 0x80:
-        head = int.from_bytes(data[_ID_BYTES : _ID_BYTES + _LONG], "big")
+    transfer = bytes(data[:ID_BYTES])
+    if data[ID_BYTES] & 0x80:
+        head = int.from_bytes(data[ID_BYTES : ID_BYTES + _LONG], "big")
         number, k, esi = head >> 32 & 0x7FFF, head >> 18 & 0x3FFF, head & 0x3FFFF
-        symbol = bytes(body[_ID_BYTES + _LONG :])
+        symbol = bytes(body[ID_BYTES + _LONG :])
         if number < SHORT_BLOCKS:
             return None
     else:
-        head = int.from_bytes(data[_ID_BYTES : _ID_BYTES + _SHORT], "big")
+        head = int.from_bytes(data[ID_BYTES : ID_BYTES + _SHORT], "big")
         number, k, esi = _SHORT_OBJECT[head >> 28], head >> 16 & 0xFFF, head & 0xFFFF
-        symbol = bytes(body[_ID_BYTES + _SHORT :])
+        symbol = bytes(body[ID_BYTES + _SHORT :])
     if not 0 < k * len(symbol) <= OBJECT_BYTES_MAX:
         return None
     return Packet(transfer, number, k, esi, symbol)

@@ -69,7 +69,9 @@ class Spool:
         for name in names:
             transfer, _, size = name.partition("-")
             with contextlib.suppress(ValueError):
-                found.append(TransferSpool(self._root, bytes.fromhex(transfer), int(size)))
+                stored = TransferSpool(self._root, bytes.fromhex(transfer), int(size))
+                if len(stored.transfer) == packet.ID_BYTES and stored.packet_bytes in packet.SIZES:
+                    found.append(stored)
         return found
 
     def transfer(self, transfer: bytes, packet_bytes: int) -> TransferSpool:

@@ -14,7 +14,8 @@ import secrets
 import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from io import BytesIO
+from typing import IO, BinaryIO, Self
 
 from framing import fountain, packet, records
 from framing.cipher import ChunkSealer
@@ -26,7 +27,7 @@ from framing.names import safe_name
 BLOCK_BYTES = 1 << 20
 KEYS_EVERY = 256  # packets of data between two copies of the keys
 _TRAILER_ROOM = records.PREFIX_BYTES + TRAILER_BYTES
-_IN_MEMORY_BYTES = 4 << 20  # sealed data beyond this waits in a temporary file
+_IN_MEMORY_BYTES = 4 << 20  # larger files wait, sealed, in a temporary file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class Plan:
     def overhead(self) -> float:
         """Bytes of one pass beyond the file, as a share of the file."""
         return self.air_bytes_per_pass / max(self.file_bytes, 1) - 1
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise StorageError.of("cannot keep the sealed data", error) from error
 
 
 def _read(stream: BinaryIO, count: int) -> bytes:
@@ -137,8 +145,8 @@ class Outgoing:
     key           Passphrase, ClearKey or Plain
     packet_bytes  64..4096
     size          bytes that the stream holds; None where nobody knows. A known size is read at
-                  once, so that all counts are exact (sealed data beyond 4 MiB waits in a
-                  temporary file); an unknown one is read as the packets leave.
+                  once, so that all counts are exact (beyond 4 MiB the sealed data waits in
+                  a temporary file); an unknown one is read as the packets leave.
     media         media type, may be empty
     repair        extra share of packets, 0..10; at least one packet a block
     repeat        passes, each of different symbols; 0 never ends
@@ -178,12 +186,13 @@ class Outgoing:
         self._trailer = b""
         limit = min(BLOCK_BYTES, packet.SHORT.k_max * packet.symbol_bytes(0, packet_bytes))
         self._source = _Blocks(stream, ChunkSealer(self._suite), self._header, limit)
-        self._store = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
         self._lengths: list[int] = []
         self._keys_turn = 0
         self._complete = False
         self._known = size is not None
         self._keep = self._known or repeat != 1
+        in_memory = not self._keep or (size is not None and size <= _IN_MEMORY_BYTES)
+        self._store: IO[bytes] = BytesIO() if in_memory else _temporary_file()
         if size is not None:
             for _ in self._seal_blocks():
                 pass

@@ -161,6 +161,7 @@ def header_with(stanzas, version=1, suite=1):
         (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(48)) * 5), "CostlyKeyError"),
         (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(48))), "WrongKeyError"),
         (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(47))), "UnknownLockError"),
+        (header_with(records.field(2, bytes(16) + b"\x00" + bytes(48))), "UnknownLockError"),
         (header_with(records.field(77, b"future")), "UnknownLockError"),
         (
             header_with(records.field(77, b"future") + records.field(1, bytes(31))),
