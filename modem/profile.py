@@ -131,8 +131,8 @@ def _speeds(
     symbols: int,
     steps: Sequence[tuple[int, float, float, int]],
 ) -> tuple[Speed, ...]:
-    """Steps are (order, rate, top_hz, k). The rate gives way a little, so that whole code blocks fill
-    a superframe."""
+    """Steps are (order, rate, top_hz, k). The rate gives way a little, so that whole code blocks
+    fill a superframe."""
     speeds = []
     ahead = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
     for number, (order, wanted_rate, top_hz, k) in enumerate(steps, start=1):
