@@ -23,24 +23,34 @@ class ChannelSmoother:
 
     def __init__(self, numerology: Numerology) -> None:
         reach = numerology.prefix // 4
-        delays = np.arange(-reach, numerology.prefix + reach + 1)
-        turn = -2j * np.pi / numerology.fft_size * np.outer(numerology.carriers, delays)
-        self._to_carriers = np.exp(turn) / np.sqrt(delays.size)
-        self._to_taps = np.ascontiguousarray(self._to_carriers.conj().T)
+        self._bins = numerology.carriers
+        self._size = numerology.fft_size
+        self._delays = np.arange(-reach, numerology.prefix + reach + 1)
+        self._lags = self._delays[:, None] - self._delays
 
     def smooth(
-        self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating], noise_to_signal: float
+        self,
+        raw: NDArray[np.complexfloating],
+        looks: NDArray[np.floating],
+        noise_to_signal: float,
     ) -> NDArray[np.complex64]:
         """The channel (n,) on all carriers.
 
         raw    (n,) mean of the looks at each carrier; what stands where there is none is ignored
         looks  (n,) how many looks went into it, fractions for less reliable ones
         noise_to_signal  ratio of noise power to signal power of one look, > 0
+
+        All sums over carriers are Fourier transforms, the normal equations' matrix among them.
         """
-        seen = self._to_taps * looks
-        loaded = seen @ self._to_carriers + noise_to_signal * np.eye(len(seen))
-        taps = np.linalg.solve(loaded, seen @ raw)
-        return np.asarray(self._to_carriers @ taps, np.complex64)
+        count = self._delays.size
+        spectrum = np.zeros((2, self._size), np.complex128)
+        spectrum[0, self._bins] = looks * raw
+        spectrum[1, self._bins] = looks
+        seen, overlap = np.fft.ifft(spectrum) * self._size
+        matrix = overlap[self._lags] + noise_to_signal * count * np.eye(count)
+        response = np.zeros(self._size, np.complex128)
+        response[self._delays] = np.linalg.solve(matrix, seen[self._delays])
+        return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
 
 
 def moving_average(x: NDArray, reach: int, weight: NDArray | None = None) -> NDArray:
