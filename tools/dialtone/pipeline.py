@@ -265,7 +265,7 @@ class Receiving:
                 continue
             signal = self.signals[-1]
             # Events carry where their superframe starts; what was heard reaches to its end.
-            signal.heard_s = max(signal.heard_s, self._read_until_s)
+            signal.heard_s = max(signal.heard_s, min(self._read_until_s, self.seconds))
             match event:
                 case modem.Packet():
                     signal.packets += 1

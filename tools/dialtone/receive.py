@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from dialtone import kernels, keys
-from dialtone.errors import Failure, interrupted
+from dialtone.errors import ExitCode, Failure, interrupted
 from dialtone.keys import KeyOptions
 from dialtone.output import Output
 
@@ -78,7 +78,15 @@ def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
         rates = [options.rate]
     else:
         rates = sorted({profile.sample_rate for profile in modem.profiles.values()})
-    source, known = open_stdin(rates[0])
+    try:
+        with _deadline(options):
+            source, known = open_stdin(rates[0])
+    except _TimeoutReached:
+        raise Failure(
+            f"no sound came within {options.timeout_s:g} s",
+            "check what feeds the pipe",
+            ExitCode.INCOMPLETE,
+        ) from None
     return source, [source.sample_rate] if known else rates
 
 

@@ -1,0 +1,90 @@
+"""The program as a user runs it: in this process where that is enough, as a process of its own
+where signals, pipes or the clock matter."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dialtone.__main__ import run
+
+PROGRAM = (sys.executable, "-m", "dialtone")
+SECRET = "correct horse"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The only event of that name."""
+        (found,) = (event for event in self.events if event["event"] == name)
+        return found
+
+
+@pytest.fixture
+def dialtone(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Answer(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def start() -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Start the program as a process with pipes on all sides; killed at the end if need be."""
+    running = []
+
+    def call(*arguments: object, **options: Any) -> "subprocess.Popen[bytes]":
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | options
+        process = subprocess.Popen([*PROGRAM, *map(str, arguments)], **pipes)
+        running.append(process)
+        return process
+
+    yield call
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def data() -> bytes:
+    """3000 bytes that do not compress."""
+    return np.random.default_rng(7).bytes(3000)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "key.txt"
+    path.write_text(SECRET + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Path:
+    """A folder with file.bin, and sealed.wav and plain.wav that carry it over `phone`."""
+    folder = tmp_path_factory.mktemp("recordings")
+    (folder / "file.bin").write_bytes(data)
+    (folder / "key.txt").write_text(SECRET)
+    file, key = str(folder / "file.bin"), str(folder / "key.txt")
+    assert run(["send", file, "--passphrase-file", key, "-o", str(folder / "sealed.wav")]) == 0
+    assert run(["send", file, "--plain", "-o", str(folder / "plain.wav")]) == 0
+    return folder

@@ -1,0 +1,238 @@
+"""Pipes, interruptions, and disks that fill up: the program as a process."""
+
+import errno
+import io
+import os
+import resource
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from dialtone.errors import Failure
+from dialtone.stdin_sound import open_stdin
+
+DEADLINE_S = 60
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".dialtone")
+
+
+@pytest.mark.parametrize("profile", ["phone", "cable"])
+def test_pipe_from_sender_to_receiver_needs_no_settings(start, recordings, tmp_path, profile):
+    sender = start("send", recordings / "file.bin", "--plain", "-p", profile, "-o", "-")
+    receiver = start("receive", "-", "-d", tmp_path / "in", stdin=sender.stdout)
+    sender.stdout.close()
+    _, said = receiver.communicate(timeout=DEADLINE_S)
+    assert (receiver.returncode, sender.wait(DEADLINE_S)) == (0, 0), said
+    assert (tmp_path / "in" / "file.bin").read_bytes() == (recordings / "file.bin").read_bytes()
+
+
+def test_stdin_to_stdout_of_unknown_length(start, data):
+    sender = start("send", "-", "--plain", "-o", "-", "--json")
+    sound, events = sender.communicate(data, timeout=DEADLINE_S)
+    assert sender.returncode == 0
+    assert len(sound) % 2 == 0
+    assert b'"event": "sent"' in events  # stdout carries the sound
+
+
+def test_a_wav_stream_tells_its_own_rate(start, recordings, tmp_path):
+    receiver = start("receive", "-", "-d", tmp_path / "in", "--rate", "48000")
+    _, said = receiver.communicate((recordings / "plain.wav").read_bytes(), timeout=DEADLINE_S)
+    assert receiver.returncode == 0, said
+    assert names(tmp_path / "in") == ["file.bin"]
+
+
+def test_an_empty_stdin_is_no_signal(start, tmp_path):
+    receiver = start("receive", "-", "-d", tmp_path / "in")
+    _, said = receiver.communicate(b"", timeout=DEADLINE_S)
+    assert receiver.returncode == 1
+    assert b"no Dialtone signal" in said
+
+
+def test_timeout_on_a_silent_pipe(start, tmp_path):
+    receiver = start("receive", "-", "-d", tmp_path / "in", "--timeout", "0.5")
+    assert receiver.wait(DEADLINE_S) == 1  # its stdin is open and says nothing
+    assert b"no sound came within 0.5 s" in receiver.stderr.read()
+
+
+def test_a_pipe_that_stops_ends_at_the_timeout(start, tmp_path):
+    receiver = start("receive", "-", "-d", tmp_path / "in", "--timeout", "1")
+    receiver.stdin.write(bytes(8000))
+    receiver.stdin.flush()
+    assert receiver.wait(DEADLINE_S) == 1
+    assert b"no Dialtone signal" in receiver.stderr.read()
+
+
+def test_a_reader_that_leaves_is_no_error_message(start, tmp_path):
+    big = tmp_path / "big.bin"
+    big.write_bytes(np.random.default_rng(0).bytes(100_000))
+    sender = start("send", big, "--plain", "--repeat", "0", "-o", "-")
+    sender.stdout.read(1000)
+    sender.stdout.close()
+    assert sender.wait(DEADLINE_S) == 1
+    assert sender.stderr.read() == b""
+
+
+def wait_for_progress(process: "subprocess.Popen[bytes]") -> None:
+    """Until a progress event says that the work is going on."""
+    for line in process.stdout:
+        if b'"progress"' in line:
+            return
+    raise AssertionError(process.stderr.read())
+
+
+def test_ctrl_c_while_sending_leaves_nothing(start, tmp_path):
+    big = tmp_path / "big.bin"
+    big.write_bytes(np.random.default_rng(0).bytes(2_000_000))
+    out = tmp_path / "out"
+    out.mkdir()
+    sender = start("send", big, "--plain", "-s", "1", "-o", out / "x.wav", "--json")
+    wait_for_progress(sender)
+    sender.send_signal(signal.SIGINT)
+    said, errors = sender.communicate(timeout=DEADLINE_S)
+    assert sender.returncode == 130
+    assert b"interrupted" in said
+    assert errors == b""
+    assert list(out.iterdir()) == []
+
+
+def test_terminate_while_sending_leaves_nothing(start, tmp_path):
+    big = tmp_path / "big.bin"
+    big.write_bytes(np.random.default_rng(0).bytes(2_000_000))
+    out = tmp_path / "out"
+    out.mkdir()
+    sender = start("send", big, "--plain", "-s", "1", "-o", out / "x.wav", "--json")
+    wait_for_progress(sender)
+    sender.terminate()
+    _, errors = sender.communicate(timeout=DEADLINE_S)
+    assert (sender.returncode, errors) == (143, b"")
+    assert list(out.iterdir()) == []
+
+
+def feed_silence(process: "subprocess.Popen[bytes]", rate: int, enough: threading.Event) -> None:
+    while not enough.wait(0.02):
+        process.stdin.write(bytes(2 * (rate // 10)))
+        process.stdin.flush()
+
+
+def test_ctrl_c_while_receiving_keeps_the_packets(start, dialtone, data, tmp_path):
+    file = tmp_path / "big.bin"
+    file.write_bytes(data * 4)
+    sound = tmp_path / "x.wav"
+    assert dialtone("send", file, "--plain", "-o", sound).code == 0
+    samples, rate = soundfile.read(sound, dtype="int16")
+    half = len(samples) * 2 // 3
+    inbox = tmp_path / "in"
+    receiver = start("receive", "-", "-d", inbox, "--rate", rate, "--json")
+    receiver.stdin.write(samples[:half].tobytes())
+    receiver.stdin.flush()
+    listening = threading.Event()
+    feeder = threading.Thread(target=feed_silence, args=(receiver, rate, listening))
+    feeder.start()
+    wait_for_progress(receiver)
+    listening.set()
+    feeder.join(DEADLINE_S)
+    receiver.send_signal(signal.SIGINT)
+    said, errors = receiver.communicate(timeout=DEADLINE_S)
+    assert receiver.returncode == 130, errors
+    assert b"kept for the next time" in said
+    assert names(inbox) == []
+
+    # What was kept and what follows make the whole.
+    soundfile.write(tmp_path / "rest.wav", samples[half - 3 * rate :], rate)
+    assert dialtone("receive", tmp_path / "rest.wav", "-d", inbox).code == 0
+    assert (inbox / "big.bin").read_bytes() == file.read_bytes()
+
+
+def test_stdout_on_a_full_disk(start, recordings):
+    with Path("/dev/full").open("wb") as full:
+        sender = start("send", recordings / "file.bin", "--plain", "-o", "-", stdout=full)
+        _, said = sender.communicate(timeout=DEADLINE_S)
+    assert sender.returncode == 1
+    assert said.startswith(b"error: ")
+    assert b"disk is full" in said
+    assert b"Traceback" not in said
+
+
+def small_disk() -> None:
+    """In the child: files beyond 4 kB fail as on a full disk, instead of killing the process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
+def test_sending_to_a_full_disk_leaves_nothing(start, recordings, tmp_path, suffix):
+    out = tmp_path / "out"
+    out.mkdir()
+    environment = os.environ | {"NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"]}
+    sender = start(
+        "send", recordings / "file.bin", "--plain", "-o", out / f"x{suffix}",
+        preexec_fn=small_disk, env=environment,
+    )  # fmt: skip
+    _, said = sender.communicate(timeout=DEADLINE_S)
+    assert sender.returncode == 1, said
+    assert said.startswith(b"error: ")
+    assert list(out.iterdir()) == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path):
+    """A folder on a file system of 16 kB; only root may make one."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(folder)], capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("mounting is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_receiving_onto_a_full_disk(dialtone, recordings, data, tiny_disk, tmp_path):
+    file = tmp_path / "big.bin"
+    file.write_bytes(data * 6)
+    assert dialtone("send", file, "--plain", "-o", tmp_path / "x.wav").code == 0
+    answer = dialtone("receive", tmp_path / "x.wav", "-d", tiny_disk, "--json")
+    assert answer.code == 1
+    assert "disk is full" in answer.event("error")["error"]
+    assert names(tiny_disk) == []
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_wav_streams_of_both_kinds(subtype, channels):
+    samples = np.random.default_rng(5).uniform(-0.5, 0.5, (5000, channels)).astype(np.float32)
+    file = io.BytesIO()
+    soundfile.write(file, samples, 44100, subtype, format="WAV")
+    source, known = open_stdin(8000, io.BytesIO(file.getvalue()))
+    assert (known, source.sample_rate, source.channels) == (True, 44100, channels)
+    assert np.allclose(np.concatenate(list(source)), samples, atol=1 / 32767)
+
+
+def test_raw_samples_lose_nothing_of_their_beginning():
+    samples = np.arange(-100, 100, dtype="<i2")
+    source, known = open_stdin(8000, io.BytesIO(samples.tobytes()))
+    assert (known, source.sample_rate) == (False, 8000)
+    assert np.array_equal(np.concatenate(list(source))[:, 0] * 32768, samples)
+
+
+@pytest.mark.parametrize("cut", [13, 30, 43])
+def test_a_wav_header_that_ends_early_is_refused(cut):
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(10), 8000, format="WAV")
+    with pytest.raises(Failure):
+        open_stdin(8000, io.BytesIO(file.getvalue()[:cut]))
+
+
+def test_full_disks_are_known_by_their_number():
+    from dialtone.errors import explain
+
+    failure = explain(OSError(errno.ENOSPC, "No space left on device"))
+    assert failure is not None
+    assert failure.code == 1
