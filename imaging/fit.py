@@ -14,16 +14,22 @@ from .errors import ImagingError
 from .pictures import Picture
 from .ssim import luma, ssim_of_luma
 
-# Pictures are judged at no more pixels than this, or than this many for each byte of budget: a
-# file of a thirtieth of a bit a pixel carries less detail than remains after such a reduction.
-_JUDGED_PIXELS = (1 << 18, 3 << 20)
-_PIXELS_PER_BYTE = 64
+# A picture with more pixels than this for each byte of budget (a third of a bit each) is reduced
+# to that many before anything is tried and judged: the detail would not survive. The limits keep
+# small pictures whole and the time bounded. Budgets that give even that many pixels two bits
+# each are spent on more pixels, in WebP, which encodes them ten times faster.
+_PIXELS_PER_BYTE, _AMPLE_PIXELS_PER_BYTE = 24, 4
+_FEWEST, _MOST, _AMPLE_MOST = 1 << 18, 3 << 20, 12 << 20
+_LONGEST_SIDE = 16383  # of WebP
 _LOSSLESS_PIXELS = 1 << 20  # beyond this, lossless coding is tried only when it is likely to fit
 _LOSSLESS_BPP = 4.0
 _SMALLEST_SIDE = 48  # the longer side of the smallest picture that still shows something
 _SHRINK = sqrt(0.5)
 _GOOD_QUALITY = 45  # a smaller picture at higher quality has never looked better from here on
 _CLOSE_ENOUGH = 0.97  # of the budget: the search stops
+# From this quality on, colour at full resolution is tried; luma, which SSIM sees, may lose this.
+_FULL_COLOUR_QUALITY = 80
+_FULL_COLOUR_LOSS = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Fitted:
     quality: int  # 0..100; 100 with ssim 1 is lossless
     width: int
     height: int
-    ssim: float  # against the original, scaled back up
+    ssim: float  # against the original, at the size at which it was judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +52,34 @@ class _Codec:
     encode: Callable[[Image.Image, int], bytes]
 
 
-def _avif(image: Image.Image, quality: int) -> bytes:
+def _avif(image: Image.Image, quality: int, subsampling: str = "4:2:0") -> bytes:
     pixels = image.width * image.height
     speed = 6 if pixels <= 1 << 17 else 8 if pixels <= 1 << 19 else 9
     file = io.BytesIO()
-    image.save(file, "AVIF", quality=quality, speed=speed, max_threads=1)
+    image.save(file, "AVIF", quality=quality, speed=speed, subsampling=subsampling, max_threads=1)
     return file.getvalue()
+
+
+def _avif_full_colour(image: Image.Image, quality: int) -> bytes:
+    return _avif(image, quality, "4:4:4")
 
 
 def _webp(image: Image.Image, quality: int) -> bytes:
+    pixels = image.width * image.height
+    method = 6 if pixels <= 1 << 19 else 4 if pixels <= _MOST else 2
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=quality, method=6 if image.width < 1024 else 4)
+    image.save(file, "WEBP", quality=quality, method=method)
     return file.getvalue()
 
 
-def _codecs() -> tuple[_Codec, ...]:
-    known = (("avif", _Codec("avif", 8, 100, _avif)), ("webp", _Codec("webp", 1, 100, _webp)))
-    built_in = tuple(codec for name, codec in known if features.check(name))
-    if not built_in:
+def _codecs(image: Image.Image) -> tuple[_Codec, ...]:
+    """The formats worth trying for a picture of this size, the likelier winner first."""
+    codecs = [_Codec("webp", 1, 100, _webp)] if features.check("webp") else []
+    if features.check("avif") and (not codecs or image.width * image.height <= _MOST + _FEWEST):
+        codecs.insert(0, _Codec("avif", 8, 100, _avif))
+    if not codecs:
         raise ImagingError("this Pillow was built without AVIF and WebP")
-    return built_in
+    return tuple(codecs)
 
 
 def fit(picture: Picture | np.ndarray, budget_bytes: int, min_fill: float = 0.9) -> Fitted:
@@ -76,7 +90,9 @@ def fit(picture: Picture | np.ndarray, budget_bytes: int, min_fill: float = 0.9)
     min_fill      share of the budget to fill where the picture has that much to tell
 
     Qualities are searched by measured size; the size of the picture and the format are chosen
-    by SSIM against the original, after scaling back up. A lossless file is sent where one fits.
+    by SSIM against the original, after scaling back up. (An original of more than 24 pixels for
+    each byte of budget is first reduced to those, or to 512 x 512.) A lossless file is sent
+    where one fits.
     16 bits become 8, an ICC profile is applied (the file is sRGB), alpha is kept.
     Raises ImagingError naming the smallest possible budget when this one is too small.
     """
@@ -86,43 +102,52 @@ def fit(picture: Picture | np.ndarray, budget_bytes: int, min_fill: float = 0.9)
     lossless = _lossless(original, budget_bytes)
     if lossless is not None:
         return lossless
-    judged = min(max(_JUDGED_PIXELS[0], budget_bytes * _PIXELS_PER_BYTE), _JUDGED_PIXELS[1])
-    reference = _scaled(original, sqrt(judged / (original.width * original.height)))
+    pixels = max(
+        min(max(_FEWEST, budget_bytes * _PIXELS_PER_BYTE), _MOST),
+        min(budget_bytes * _AMPLE_PIXELS_PER_BYTE, _AMPLE_MOST),
+    )
+    factor = sqrt(pixels / (original.width * original.height))
+    reference = _scaled(original, min(factor, _LONGEST_SIDE / max(original.size)))
     judge = _Judge(reference)
-    codecs = _codecs()
 
+    def attempt(codec: _Codec, image: Image.Image) -> Fitted | None:
+        return judge.of(_fill(codec, image, budget_bytes, min_fill))
+
+    main, *others = _codecs(reference)
     best: Fitted | None = None
     for image in _smaller_and_smaller(reference):
-        found = judge.of(_fill(codecs[0], image, budget_bytes, min_fill))
-        if found is not None and (best is None or found.ssim > best.ssim):
-            best = found
-        elif found is not None:
+        best, found = _better(best, attempt(main, image), budget_bytes * min_fill)
+        if best is not None and (best is not found or best.quality >= _GOOD_QUALITY):
             break
-        if found is not None and found.quality >= _GOOD_QUALITY:
-            break
-    sizes = {(image.width, image.height): image for image in _smaller_and_smaller(reference)}
-    around = list(sizes.values()) if best is None else [sizes[best.width, best.height]]
-    for codec in codecs[1:]:
-        for image in around:
-            found = judge.of(_fill(codec, image, budget_bytes, min_fill))
-            if found is None:
-                continue
-            if best is None or _rank(found, budget_bytes, min_fill) > _rank(
-                best, budget_bytes, min_fill
-            ):
-                best = found
-            elif len(around) > 1:
+    for codec in others:
+        if best is not None:
+            image = _scaled(reference, best.width / reference.width)
+            best, _ = _better(best, attempt(codec, image), budget_bytes * min_fill)
+            continue
+        for image in _smaller_and_smaller(reference):
+            best, found = _better(best, attempt(codec, image), budget_bytes * min_fill)
+            if best is not None and best is not found:
                 break
     if best is None:
         raise ImagingError(
             f"{budget_bytes} bytes are too few for this picture: it takes at least "
-            f"{_smallest(codecs, reference)}"
+            f"{_smallest(reference)}"
         )
+    if best.format == "avif" and best.quality >= _FULL_COLOUR_QUALITY:
+        full = attempt(replace(main, encode=_avif_full_colour), reference)
+        if full is not None and full.ssim >= best.ssim - _FULL_COLOUR_LOSS:
+            return full
     return best
 
 
-def _rank(found: Fitted, budget_bytes: int, min_fill: float) -> tuple[bool, float]:
-    return len(found.data) >= min_fill * budget_bytes, found.ssim
+def _better(
+    best: Fitted | None, found: Fitted | None, enough: float
+) -> tuple[Fitted | None, Fitted | None]:
+    """The better-looking of two, one that fills the budget before one that does not; the new."""
+    if best is None or found is None:
+        return best or found, found
+    rank_best, rank_found = ((len(f.data) >= enough, f.ssim) for f in (best, found))
+    return (found if rank_found > rank_best else best), found
 
 
 class _Judge:
@@ -171,9 +196,9 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _scaled(image: Image.Image, factor: float) -> Image.Image:
-    if factor >= 1:
-        return image
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    if factor >= 1 or size == image.size:
+        return image
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -190,7 +215,7 @@ def _smaller_and_smaller(reference: Image.Image) -> Iterator[Image.Image]:
 
 def _lossless(image: Image.Image, budget_bytes: int) -> Fitted | None:
     pixels = image.width * image.height
-    if not features.check("webp") or max(image.size) > 16383:
+    if not features.check("webp") or max(image.size) > _LONGEST_SIDE:
         return None
     if pixels > _LOSSLESS_PIXELS and 8 * budget_bytes < _LOSSLESS_BPP * pixels:
         return None
@@ -237,6 +262,6 @@ def _next_quality(sizes: dict[int, int], below: int, above: int, budget_bytes: i
     return min(max(middle, below + 1), above - 1)
 
 
-def _smallest(codecs: tuple[_Codec, ...], reference: Image.Image) -> int:
+def _smallest(reference: Image.Image) -> int:
     *_, image = _smaller_and_smaller(reference)
-    return min(len(codec.encode(image, codec.lowest)) for codec in codecs)
+    return min(len(codec.encode(image, codec.lowest)) for codec in _codecs(image))

@@ -17,22 +17,31 @@ from .errors import ImagingError
 PLAIN, ABOVE, PALETTE = range(3)
 
 _MAX_COLOURS = 256
-_PROMISING = 0.35
+_PROMISING = 0.35  # share of pixels equal to a neighbour
+_SPREAD = 4096  # pixels looked at to guess the number of colours
 _FILTERS = [
-    {"id": lzma.FILTER_LZMA2, "dict_size": 8 << 20, "lc": 3, "lp": 0, "pb": 0, "nice_len": 128}
+    {"id": lzma.FILTER_LZMA2, "dict_size": 8 << 20, "lc": 3, "lp": 0, "pb": 0, "nice_len": 273}
 ]
 
 
 def promising(samples: np.ndarray) -> bool:
-    """Whether enough pixels equal their left or upper neighbour for repeats to have a chance.
+    """Whether repeats have a chance: few colours, or many pixels equal to a neighbour.
 
-    Photographs are rarely above a tenth, drawn graphics rarely below a half.
+    Pixels that equal their left or upper neighbour are rarely above a tenth of a photograph and
+    rarely below a half of drawn graphics.
     """
-    if samples.shape[0] < 2 or samples.shape[1] < 2:
+    if samples.shape[0] < 2 or samples.shape[1] < 2 or _few_colours(samples):
         return True
     here = samples[1:, 1:]
     same = (here == samples[1:, :-1]).all(axis=2) | (here == samples[:-1, 1:]).all(axis=2)
     return float(same.mean()) >= _PROMISING
+
+
+def _few_colours(samples: np.ndarray) -> bool:
+    """Whether pixels spread over the picture show no more colours than a palette holds."""
+    pixels = samples.reshape(-1, samples.shape[2])
+    spread = pixels[:: max(1, len(pixels) // _SPREAD)]
+    return len(np.unique(spread, axis=0)) <= _MAX_COLOURS
 
 
 def compress(samples: np.ndarray) -> tuple[int, bytes]:
@@ -108,13 +117,11 @@ def _to_palette(samples: np.ndarray) -> bytes | None:
     shifts = np.arange(channels - 1, -1, -1, dtype=np.uint64) * np.uint64(16)
     palette = ((colours[:, None] >> shifts) & np.uint64(0xFFFF)).astype(samples.dtype)
     bits = _index_bits(colours.size)
-    indices = indices.reshape(height, width).astype(np.uint8)
+    octets = indices.reshape(height, width).astype(np.uint8)
     if bits < 8:
         places = np.arange(bits - 1, -1, -1, dtype=np.uint8)
-        packed = np.packbits((indices[:, :, None] >> places & 1).reshape(height, -1), axis=1)
-    else:
-        packed = indices
-    return bytes([colours.size - 1]) + _bytes(palette) + packed.tobytes()
+        octets = np.packbits((octets[:, :, None] >> places & 1).reshape(height, -1), axis=1)
+    return bytes([colours.size - 1]) + _bytes(palette) + octets.tobytes()
 
 
 def _from_palette(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -128,10 +135,14 @@ def _from_palette(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np
         raise ImagingError("the picture's coded repeats do not fill its pixels")
     palette = _samples(data[1:start], dtype).reshape(colours, channels)
     packed = np.frombuffer(data, np.uint8, offset=start).reshape(height, row_bytes)
-    indices: np.ndarray = packed
-    if bits < 8:
-        unpacked = np.unpackbits(packed, axis=1)[:, : width * bits].reshape(height, width, bits)
-        indices = np.dot(unpacked, (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8))
+    indices = _unpack(packed, bits)[:, :width] if bits < 8 else packed
     if int(indices.max()) >= colours:
         raise ImagingError("the picture names a colour that its palette lacks")
     return palette[indices]
+
+
+def _unpack(packed: np.ndarray, bits: int) -> np.ndarray:
+    """Rows of bytes to rows of the 8 / bits indices in each, highest first."""
+    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
+    indices = packed[:, :, None] >> shifts & np.uint8((1 << bits) - 1)
+    return indices.reshape(packed.shape[0], -1)
