@@ -51,7 +51,7 @@ class Demodulated:
     cells        (cells,) complex64, equalised
     noise_var    (carriers,) float32, relative to unit cells
     delays_s     (symbols,) late against the sync symbol [s]
-    coherence    median coherence of the pilots, 0 to 1
+    coherence    (symbols,) of the pilots, 0 to 1
     channel      (carriers,) complex64
     """
 
@@ -62,7 +62,7 @@ class Demodulated:
     noise_var: NDArray[np.float32]
     delays_s: NDArray[np.float64]
     clock: float
-    coherence: float
+    coherence: NDArray[np.float32]
     channel: NDArray[np.complex64]
 
 
@@ -86,6 +86,10 @@ class Demodulator:
         waveform = self.profile.numerology
         samples = (symbols + 1) * waveform.symbol_samples + SLIP_REACH_S * waveform.sample_rate
         return samples * self._tracker.ratio * 1.001 + self.margin
+
+    def superframe_span(self, symbols: int, clock: float) -> float:
+        """Length of a superframe of so many payload symbols [input samples]."""
+        return self.profile.superframe_samples(symbols) * self._tracker.ratio * (1 + clock)
 
     def nominal_window(self, start: float, clock: float) -> float:
         """Where the sync symbol's FFT window lies when the superframe starts exactly here."""
@@ -134,11 +138,18 @@ class Demodulator:
         earlier  channel of the superframe before, which serves where the sync symbol was hit
         """
         waveform = self.profile.numerology
-        track = self._tracker.follow(x, sync.window, sync.header, plan, clock, sync.channel)
-        if earlier is not None and float(np.median(track.coherence)) < COHERENT:
-            second = self._tracker.follow(x, sync.window, sync.header, plan, clock, earlier)
-            if np.median(second.coherence) > np.median(track.coherence):
-                track = second
+        # A sync symbol whose header is lost was hit by something, and so is the channel it shows.
+        channels = [sync.channel] if earlier is None else [sync.channel, earlier]
+        if sync.header is None:
+            channels.reverse()
+        track = None
+        for channel in channels:
+            other = self._tracker.follow(x, sync.window, sync.header, plan, clock, channel)
+            if track is None or np.median(other.coherence) > np.median(track.coherence):
+                track = other
+            if np.median(track.coherence) > COHERENT:
+                break
+        assert track is not None
         turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
         gain = track.gains[:, None] * track.channel
         equalised = (track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)).astype(
@@ -160,7 +171,7 @@ class Demodulator:
         )
         return Demodulated(
             llr, end, stats, cells, noise_var, track.delays / waveform.sample_rate, track.clock,
-            float(np.median(track.coherence)), track.channel,
+            track.coherence, track.channel,
         )  # fmt: skip
 
     def _centre(self, raw: NDArray[np.complex64]) -> tuple[float, float]:

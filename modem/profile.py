@@ -101,7 +101,7 @@ _LADDER = (
     (6, 0.80),
     (8, 0.72),
     (8, 0.82),
-    (10, 0.76),
+    (10, 0.77),
     (10, 0.85),
     (12, 0.78),
     (12, 0.86),
@@ -149,8 +149,10 @@ def _speeds(
     return tuple(speeds)
 
 
-_PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 32)
-_MP3 = Numerology(48000, 1024, 16, 300.0, 19500.0, 32)
+# Pilots P carriers apart do not see a shift by a multiple of fft_size / P samples, so that no
+# multiple of it may be near a voice packet of 20 ms.
+_PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 28)
+_MP3 = Numerology(48000, 1024, 16, 300.0, 19500.0, 28)
 _CABLE = Numerology(48000, 2048, 32, 200.0, 22700.0, 48)
 
 _PHONE_PREAMBLE = Preamble(1, 0.064, 0.15)

@@ -16,21 +16,22 @@ from enum import Enum, auto
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.demodulator import Demodulated, Demodulator, Sync
+from modem.demodulator import Sync
 from modem.errors import ConfigError
 from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
 from modem.header import BurstHeader
 from modem.history import History
 from modem.observation import Observation
 from modem.profile import Profile, profiles
-from modem.superframe import DecodedBlocks, Layout, layout
+from modem.reader import Superframe, SuperframeReader, observe
+from modem.superframe import Layout, layout
 from modem.sync.preamble import DETECTOR_RATE, Detection, PreambleDetector
 from modem.sync.resampler import Resampler
 
 _SAME_S = 0.03  # detections this close together are one
 _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
+_LOOK_BACK_S = 2.3  # longest superframe
 _MAX_BRIDGED = 2  # superframes in a row that may be read without a header of their own
-_ABSENT = 0.5  # coherence of the pilots below which there is no signal
 _TAIL_S = 4  # silence that flushes every filter and the longest superframe [s]
 _STOPPED = "the signal stopped in the middle of a transmission"
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
@@ -95,7 +96,7 @@ class Receiver:
         preambles = tuple(profile.preamble for profile in self._profiles)
         self._detectors = [PreambleDetector(preambles) for _ in range(channels)]
         self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
-        self._demodulators: dict[str, Demodulator] = {}
+        self._readers: dict[str, SuperframeReader] = {}
         self._history = History(channels)
         self._found: deque[tuple[Detection, int]] = deque()
         self._candidate: _Candidate | None = None
@@ -139,20 +140,17 @@ class Receiver:
             if candidate is None:
                 self.state = State.SEARCHING
                 break
+            reader = self._reader(candidate.profile)
             if candidate.sync is None or candidate.plan is None:
                 self.state = State.ALIGNING
-                needed = candidate.start + self._demodulator(candidate).sync_span
-                if self._history.end < needed:
+                if self._history.end < reader.sync_end(candidate.start):
                     break
-                self._align(candidate, needed, events)
+                self._align(candidate, reader, events)
             else:
                 self.state = State.RECEIVING
-                needed = candidate.sync.window + self._demodulator(candidate).payload_span(
-                    candidate.plan.symbols
-                )
-                if self._history.end < needed:
+                if self._history.end < reader.payload_end(candidate.sync, candidate.plan):
                     break
-                self._receive(candidate, needed, events)
+                self._receive(candidate, reader, events)
         self._forget()
 
     def _next_candidate(self) -> _Candidate | None:
@@ -176,108 +174,102 @@ class Receiver:
         profile = self._profiles[detection.index]
         return _Candidate(detection.time_s * rate, channel, profile, detection.metric)
 
-    def _align(self, candidate: _Candidate, needed: float, events: list[Event]) -> None:
-        demodulator = self._demodulator(candidate)
-        x, origin = self._history.view(
-            candidate.start - demodulator.margin, needed, candidate.channel
-        )
+    def _align(self, candidate: _Candidate, reader: SuperframeReader, events: list[Event]) -> None:
         clock = self._clock_of(candidate)
-        sync = demodulator.synchronise(x, candidate.start - origin, clock)
+        sync = reader.synchronise(candidate.start, candidate.channel, clock)
+        if sync.header is not None and not self._plausible(candidate.profile, sync.header):
+            sync = replace(sync, header=None)
+        previous = self._continued(candidate)
         header = sync.header
-        if header is not None and not self._plausible(candidate.profile, header):
-            header = None
-        previous = self._previous
-        if previous is None or not self._continues(candidate, previous):
-            previous = None
-        known = header
-        if known is None:
+        if header is None:
             if previous is None:
-                self._observe(candidate)
+                self._observe(candidate, None)
                 self._candidate = None
                 return
             if previous.bridged >= _MAX_BRIDGED:
                 self._candidate = None
                 self._lose(events, _STOPPED)
                 return
-            known = previous.header
-        window = sync.window + origin
-        if previous is not None and sync.quality < _TRUSTED_SYNC:
-            window = demodulator.nominal_window(previous.end, clock)
-        candidate.sync = replace(sync, window=window, header=header)
-        candidate.plan = self._plan(candidate.profile, known)
+            header = previous.header
+        if previous is not None and (sync.header is None or sync.quality < _TRUSTED_SYNC):
+            sync = reader.expected(sync, previous.end, clock)
+        candidate.sync = sync
+        speed = candidate.profile.speed(header.speed)
+        candidate.plan = layout(candidate.profile, speed, header.data_blocks)
 
-    def _receive(self, candidate: _Candidate, needed: float, events: list[Event]) -> None:
+    def _receive(
+        self, candidate: _Candidate, reader: SuperframeReader, events: list[Event]
+    ) -> None:
         assert candidate.sync is not None
         assert candidate.plan is not None
         self._candidate = None
-        demodulator = self._demodulator(candidate)
-        x, origin = self._history.view(
-            candidate.sync.window - demodulator.margin, needed, candidate.channel
+        previous = self._continued(candidate)
+        header = candidate.sync.header
+        channel = candidate.channel
+        frame = reader.read(
+            candidate.start,
+            candidate.sync,
+            candidate.plan,
+            channel,
+            self._clock_of(candidate),
+            None if previous is None else previous.sync.channel,
         )
-        sync = replace(candidate.sync, window=candidate.sync.window - origin)
-        previous = self._previous
-        earlier = None
-        if previous is not None and self._continues(candidate, previous):
-            earlier = previous.sync.channel
-        result = demodulator.demodulate(x, sync, candidate.plan, self._clock_of(candidate), earlier)
-        if sync.header is None and result.coherence < _ABSENT:
+        if frame is None:
             self._lose(events, _STOPPED)
             return
-        decoded = candidate.plan.decode(result.llr)
-        end = result.end + origin
-        self._resume = end - 1.5 * _SAME_S * self.sample_rate
-        if decoded.lost:
+        if header is None and frame.all_lost:
+            frame = reader.read_as_last(frame, channel)
+        if header is not None and header.number and previous is None and not frame.decoded.lost:
+            horizon = candidate.start - _LOOK_BACK_S * self.sample_rate
+            before = reader.read_before(frame, channel, max(self._resume, horizon, 0.0))
+            if before is not None:
+                self._report(replace(candidate, start=before.start), before, events)
+        self._resume = frame.end - 1.5 * _SAME_S * self.sample_rate
+        if frame.decoded.lost:
             # A slip may have brought the next superframe forward into this one.
-            self._resume = candidate.sync.window
-        time_s = candidate.start / self.sample_rate
-        profile, speed = candidate.profile.name, candidate.plan.speed.number
-        header = candidate.sync.header
+            self._resume = frame.sync.window
         if header is not None:
-            events.append(Acquired(time_s, profile, speed, header.number, result.stats))
-        events.extend(
-            Packet(time_s, profile, speed, data) for data in decoded.packets if data is not None
-        )
-        if decoded.lost:
-            events.append(BlockLost(time_s, decoded.lost))
-        self._observe(candidate, result, decoded, end)
-        self._remember(candidate, result, decoded, end, events)
+            time_s = frame.start / self.sample_rate
+            speed, name = frame.plan.speed.number, candidate.profile.name
+            events.append(Acquired(time_s, name, speed, header.number, frame.result.stats))
+        self._report(candidate, frame, events)
+        self._remember(candidate, frame, events)
 
-    def _remember(
-        self,
-        candidate: _Candidate,
-        result: Demodulated,
-        decoded: DecodedBlocks,
-        end: float,
-        events: list[Event],
-    ) -> None:
+    def _report(self, candidate: _Candidate, frame: Superframe, events: list[Event]) -> None:
+        time_s = frame.start / self.sample_rate
+        name, speed = candidate.profile.name, frame.plan.speed.number
+        events.extend(
+            Packet(time_s, name, speed, data) for data in frame.decoded.packets if data is not None
+        )
+        if frame.decoded.lost:
+            events.append(BlockLost(time_s, frame.decoded.lost))
+        self._observe(candidate, frame)
+
+    def _remember(self, candidate: _Candidate, frame: Superframe, events: list[Event]) -> None:
         """Carry forward what helps with the next superframe, or end the transmission."""
-        assert candidate.sync is not None
-        previous = self._previous
-        if decoded.lost < len(decoded.packets):
-            self._clock = (candidate.profile.name, result.clock, end)
-        first = candidate.start
-        if previous is not None and self._continues(candidate, previous):
-            first = previous.first
-        header = candidate.sync.header
-        if header is not None and header.last:
+        previous = self._continued(candidate)
+        first = frame.start if previous is None else previous.first
+        if not frame.all_lost:
+            self._clock = (candidate.profile.name, frame.result.clock, frame.end)
+        header = frame.sync.header
+        shorter = frame.plan.data_blocks < frame.plan.speed.blocks
+        if shorter or (header is not None and header.last):
             self._previous = None
             rate = self.sample_rate
-            events.append(Ended(end / rate, (end - first) / rate, result.stats))
+            events.append(Ended(frame.end / rate, (frame.end - first) / rate, frame.result.stats))
             return
         bridged = 0
         if header is None:
             assert previous is not None
-            bridged = previous.bridged + 1
             header = previous.header
-        if bridged and decoded.lost < len(decoded.packets):
-            bridged = 0
-        sync = candidate.sync
-        if not decoded.lost:
-            sync = replace(sync, channel=result.channel)
-        elif previous is not None and self._continues(candidate, previous):
+            bridged = previous.bridged + 1 if frame.all_lost else 0
+        sync = frame.sync
+        if not frame.decoded.lost:
+            sync = replace(sync, channel=frame.result.channel)
+        elif previous is not None:
             sync = replace(sync, channel=previous.sync.channel)
         self._previous = _Previous(
-            candidate.profile, candidate.channel, end, header, sync, bridged, first
+            candidate.profile, candidate.channel, frame.end, header, sync, bridged, first
         )
 
     def _lose(self, events: list[Event], reason: str) -> None:
@@ -285,20 +277,23 @@ class Receiver:
         events.append(Lost(self._previous.end / self.sample_rate, reason))
         self._previous = None
 
-    def _continues(self, candidate: _Candidate, previous: _Previous) -> bool:
+    def _continued(self, candidate: _Candidate) -> _Previous | None:
+        """The superframe that this one follows without a gap, if there is one."""
+        previous = self._previous
+        if previous is None or candidate.profile is not previous.profile:
+            return None
         near = abs(candidate.start - previous.end) < _SAME_S * self.sample_rate
-        return near and candidate.profile is previous.profile
+        return previous if near else None
 
     def _clock_of(self, candidate: _Candidate) -> float:
         name, clock, end = self._clock
         fresh = candidate.start - end < _MEMORY_S * self.sample_rate
         return clock if name == candidate.profile.name and fresh else 0.0
 
-    def _demodulator(self, candidate: _Candidate) -> Demodulator:
-        profile = candidate.profile
-        if profile.name not in self._demodulators:
-            self._demodulators[profile.name] = Demodulator(profile, self.sample_rate)
-        return self._demodulators[profile.name]
+    def _reader(self, profile: Profile) -> SuperframeReader:
+        if profile.name not in self._readers:
+            self._readers[profile.name] = SuperframeReader(profile, self.sample_rate, self._history)
+        return self._readers[profile.name]
 
     @staticmethod
     def _plausible(profile: Profile, header: BurstHeader) -> bool:
@@ -306,10 +301,6 @@ class Receiver:
             return False
         full = profile.speed(header.speed).blocks
         return header.data_blocks <= full and (header.last or header.data_blocks == full)
-
-    @staticmethod
-    def _plan(profile: Profile, header: BurstHeader) -> Layout:
-        return layout(profile, profile.speed(header.speed), header.data_blocks)
 
     def _forget(self) -> None:
         """Drop samples that nothing can ask for any more."""
@@ -322,36 +313,18 @@ class Receiver:
             keep = min(keep, min(item[0].time_s for item in self._found) * rate)
         if self._previous is not None:
             keep = min(keep, self._previous.end - _SAME_S * rate)
-        self._history.drop_before(int(keep) - rate // 10)
+        self._history.drop_before(int(keep - (_LOOK_BACK_S + 0.1) * rate))
 
-    def _observe(
-        self,
-        candidate: _Candidate,
-        result: Demodulated | None = None,
-        decoded: DecodedBlocks | None = None,
-        end: float | None = None,
-    ) -> None:
-        if self._observer is None:
-            return
-        waveform = candidate.profile.numerology
-        nothing = np.full(waveform.carriers.size, np.nan, np.float32)
-        rate = self.sample_rate
-        self._observer(
-            Observation(
-                time_s=candidate.start / rate,
-                duration_s=0.0 if end is None else (end - candidate.start) / rate,
-                profile=candidate.profile.name,
-                metric=candidate.metric,
-                header=candidate.sync.header if candidate.sync else None,
-                blocks=decoded.blocks if decoded else 0,
-                blocks_failed=decoded.failed if decoded else 0,
-                packets=len(decoded.packets) - decoded.lost if decoded else 0,
-                stats=result.stats if result else None,
-                carrier_hz=waveform.carrier_hz,
-                snr_db=-10 * np.log10(result.noise_var) if result else nothing,
-                constellation=result.cells[:: max(result.cells.size // 4000, 1)].copy()
-                if result
-                else np.empty(0, np.complex64),
-                delays_s=result.delays_s.copy() if result else np.empty(0),
+    def _observe(self, candidate: _Candidate, frame: Superframe | None) -> None:
+        if self._observer is not None:
+            sync = candidate.sync if frame is None else frame.sync
+            self._observer(
+                observe(
+                    candidate.profile,
+                    self.sample_rate,
+                    candidate.start,
+                    candidate.metric,
+                    sync,
+                    frame,
+                )
             )
-        )

@@ -24,6 +24,7 @@ _CLOCK_TOLERANCE = 0.2e-6  # a further pass is worth it above this change of the
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
+_FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
 _PROBES = 4  # symbols that are looked for behind a slip
 
 
@@ -121,8 +122,9 @@ class SymbolTracker:
             clock += slope / waveform.symbol_samples
             if slip is not None:
                 offsets[slip + 1 :] += jump
-        channel = self._improve(received, header, plan, track)
-        track = self._fit_pilots(received[1:], plan.pilots, channel)
+        if np.median(track.coherence) > _FOLLOWED:
+            channel = self._improve(received, header, plan, track)
+            track = self._fit_pilots(received[1:], plan.pilots, channel)
         return replace(
             track, offsets=offsets, clock=clock,
             delays=steady(track.delays, track.coherence),
@@ -167,11 +169,12 @@ class SymbolTracker:
         )
         seen = np.take_along_axis(received[1:], pilots, axis=1) * turn
         power = np.abs(track.gains) ** 2
-        heard = power > 1e-4 * np.median(power) + TINY
+        strength = np.minimum(power / (np.median(power) + TINY), 1.0)
+        heard = strength > 1e-6
         seen *= np.conj(waveform.reference[pilots])
         seen[heard] /= track.gains[heard, None]
         weight = reliability(track.coherence)
-        weight = np.minimum(weight / np.median(weight), 2.0) * np.maximum(heard, 1e-6)
+        weight = np.minimum(weight / np.median(weight), 2.0) * strength * heard + TINY
         looks = np.zeros(waveform.carriers.size)
         total = np.zeros(waveform.carriers.size, np.complex128)
         each = np.broadcast_to(weight[:, None], pilots.shape)
