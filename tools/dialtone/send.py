@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from dialtone import kernels, keys, profiles
 from dialtone.errors import ExitCode, Failure
+from dialtone.interrupts import HeldSignals
 from dialtone.keys import KeyOptions
 from dialtone.output import Output, count, duration, rate, size
 
@@ -133,12 +134,15 @@ def _write(sending: "Sending", path: str, kbps: int | None, out: Output) -> None
 
     rate = sending.profile.sample_rate
     with (
+        # File encoders call back into Python; a pipe may block, and must be left at once.
+        HeldSignals(active=path != "-") as held,
         out.progress("writing", sending.planned_air_seconds()) as meter,
         write_audio(path, rate, kbps) as sink,
     ):
         for samples in sending.samples():
             sink.write(samples)
             meter(sending.air_seconds)
+            held.check()
 
 
 def _write_mp3(sending: "Sending", options: SendOptions, path: Path, out: Output) -> None:
