@@ -1,0 +1,104 @@
+"""Pictures on the command line: exact pixels, and pictures fitted to an air time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dialtone import pictures
+from dialtone.errors import Failure
+from PIL import Image
+
+import imaging
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """96 x 64 pixels of something smooth with noise on it."""
+    y, x = np.mgrid[0:64, 0:96]
+    rng = np.random.default_rng(2)
+    smooth = np.stack((2 * x + y, 3 * y, 255 - x - y), axis=-1) + rng.normal(0, 4, (64, 96, 3))
+    path = tmp_path_factory.mktemp("pictures") / "photo.bmp"
+    Image.fromarray(np.clip(smooth, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_pixels_arrive_exact_and_smaller(dialtone, photo, tmp_path, mode):
+    source = tmp_path / "picture.bmp" if mode != "RGBA" else tmp_path / "picture.tif"
+    with Image.open(photo) as image:
+        image.convert(mode).save(source)
+    sound = tmp_path / "x.wav"
+    sent = dialtone(
+        "send", source, "--pixels", "--plain", "-p", "cable", "-o", sound, "--json"
+    ).event("sent")
+    assert sent["bytes"] < source.stat().st_size
+    answer = dialtone("receive", sound, "-d", tmp_path / "in", "--json")
+    assert answer.code == 0
+    assert answer.event("received")["file"] == str(tmp_path / "in" / "picture.png")
+    with Image.open(tmp_path / "in" / "picture.png") as got, Image.open(source) as wanted:
+        assert got.mode == mode
+        assert np.array_equal(np.asarray(got), np.asarray(wanted))
+    assert not list((tmp_path / "in").glob("*.pixels"))
+
+
+def test_loopback_compares_pixels(dialtone, photo):
+    answer = dialtone("loopback", photo, "--pixels", "-p", "cable", "--channel", "cable", "--json")
+    assert answer.code == 0
+    assert answer.event("loopback")["exact"] is True
+
+
+@pytest.mark.parametrize(
+    ("profile", "speed", "seconds"), [("phone", "4", 6.0), ("mp3", "max", 0.9)]
+)
+def test_fit_fills_the_air_time_and_never_more(dialtone, photo, tmp_path, profile, speed, seconds):
+    sound = tmp_path / "x.wav"
+    options = ("-p", profile, "-s", speed, "--fit", seconds, "--key-in-header")
+    answer = dialtone("send", photo, *options, "-o", sound, "--json")
+    assert answer.code == 0
+    sent = answer.event("sent")
+    assert sent["air_seconds"] <= seconds
+    assert sent["air_seconds"] >= 0.8 * seconds  # a small picture may have less to tell
+    answer = dialtone("receive", sound, "-d", tmp_path / "in", "--json")
+    received = Path(answer.event("received")["file"])
+    assert received.suffix in (".webp", ".avif")
+    with Image.open(received) as image:
+        assert image.size[0] > 0
+
+
+def test_fit_says_when_it_cannot(dialtone, photo, tmp_path):
+    answer = dialtone("send", photo, "--fit", "0.2", "--plain", "-o", tmp_path / "x.wav")
+    assert answer.code == 2
+    assert "too short" in answer.err
+
+
+def test_hostile_pixels_leave_the_raw_file(tmp_path):
+    raw = tmp_path / "evil.pixels"
+    raw.write_bytes(b"DTPX" + bytes(60))
+    with pytest.raises(Failure) as caught:
+        pictures.restore(raw)
+    assert caught.value.code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.pixels"]
+
+
+def test_a_restored_picture_never_replaces_another(tmp_path):
+    pixels = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(4, 5, 3)
+    (tmp_path / "a.png").write_bytes(b"something else")
+    names = []
+    for _ in range(2):
+        raw = tmp_path / "a.pixels"
+        raw.write_bytes(imaging.encode_exact(pixels))
+        names.append(pictures.restore(raw).name)
+    assert names == ["a (1).png", "a (1).png"]  # the same picture is not stored twice
+    assert (tmp_path / "a.png").read_bytes() == b"something else"
+
+
+def test_the_largest_payload_is_found():
+    def seconds(payload: pictures.Payload) -> float:
+        assert payload.size is not None
+        return 1.0 + payload.size / 1000
+
+    assert pictures._largest_payload(0.5, seconds) == 0
+    for limit in (1.001, 1.3, 2.0, 77.0):
+        found = pictures._largest_payload(limit, seconds)
+        assert 0 < found <= 1000 * (limit - 1) + 1e-6
+        assert found >= 1000 * (limit - 1) * 0.998 - 1
