@@ -21,6 +21,7 @@ _IHDR = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 4: 2, 2: 3, 6: 4}  # colour type -> samples a pixel
 _COLOUR_TYPES = {channels: colour for colour, channels in _CHANNELS.items()}
 _MAX_PROFILE = 4 << 20
+_STRIP_BYTES = 1 << 20  # of rows filtered at a time
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -120,30 +121,19 @@ def _unfilter(rows: np.ndarray, octets: np.ndarray, step: int) -> None:
 
 
 def write(pixels: np.ndarray, icc_profile: bytes | None = None) -> bytes:
-    """A PNG file of (h, w) or (h, w, c) uint16 pixels; every row by the filter of least sum."""
+    """A PNG file of (h, w) or (h, w, c) uint16 pixels."""
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     octets = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, -1)
-    left = np.zeros_like(octets)
-    left[:, 2 * channels :] = octets[:, : -2 * channels]
-    above = np.zeros_like(octets)
-    above[1:] = octets[:-1]
-    corner = np.zeros_like(octets)
-    corner[1:] = left[:-1]
-    a, b, c = (part.astype(np.int16) for part in (left, above, corner))
-    pa, pb, pc = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    paeth = np.where((pa <= pb) & (pa <= pc), a, np.where(pb <= pc, b, c)).astype(np.uint8)
-    average = ((a + b) >> 1).astype(np.uint8)
-    guesses = (np.uint8(0), left, above, average, paeth)
-    filtered = np.stack([octets - guess for guess in guesses])
-    cost = np.abs(filtered.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64)
-    best = cost.argmin(axis=0)
-    rows = np.empty((height, octets.shape[1] + 1), np.uint8)
-    rows[:, 0] = best
-    rows[:, 1:] = filtered[best, np.arange(height)]
+    packer = zlib.compressobj(9)
+    packed = b""
+    rows = max(1, _STRIP_BYTES // octets.shape[1])
+    for top in range(0, height, rows):
+        above = octets[top - 1] if top else np.zeros_like(octets[0])
+        packed += packer.compress(_filtered(octets[top : top + rows], above, 2 * channels))
     chunks = [
         (b"IHDR", _IHDR.pack(width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        (b"IDAT", packed + packer.flush()),
         (b"IEND", b""),
     ]
     if icc_profile:
@@ -152,3 +142,25 @@ def write(pixels: np.ndarray, icc_profile: bytes | None = None) -> bytes:
         struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
         for name, body in chunks
     )
+
+
+def _filtered(octets: np.ndarray, above: np.ndarray, step: int) -> bytes:
+    """Rows of bytes, each behind the number of the filter that leaves the least sum.
+
+    octets  (rows, bytes) uint8; above (bytes,): the row before the first; step: bytes a pixel
+    """
+    up = np.concatenate((above[None], octets[:-1]))
+    left, corner = np.zeros_like(octets), np.zeros_like(octets)
+    left[:, step:] = octets[:, :-step]
+    corner[:, step:] = up[:, :-step]
+    a, b, c = (part.astype(np.int16) for part in (left, up, corner))
+    pa, pb, pc = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
+    paeth = np.where((pa <= pb) & (pa <= pc), a, np.where(pb <= pc, b, c)).astype(np.uint8)
+    average = ((a + b) >> 1).astype(np.uint8)
+    results = np.stack([octets, octets - left, octets - up, octets - average, octets - paeth])
+    cost = np.abs(results.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64)
+    best = cost.argmin(axis=0)
+    rows = np.empty((octets.shape[0], octets.shape[1] + 1), np.uint8)
+    rows[:, 0] = best
+    rows[:, 1:] = results[best, np.arange(octets.shape[0])]
+    return rows.tobytes()

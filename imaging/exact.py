@@ -85,7 +85,9 @@ class _Header:
             raise ImagingError(f"the picture is coded in version {version}, this program knows 1")
         channels = layout & 0x0F
         shape = (height, width, channels) if channels else (height, width)
-        if method > _REPEATS or layout & 0xE0 or channels > 4 or not step:
+        shifted = method != _PREDICTED and (offset, step) != (0, 1)
+        named = method == _STORED and parameter != 0
+        if method > _REPEATS or layout & 0xE0 or channels > 4 or not step or shifted or named:
             raise ImagingError("the picture's header block holds impossible values")
         wide = bool(layout & _WIDE)
         _check_shape(shape, 2 if wide else 1)
