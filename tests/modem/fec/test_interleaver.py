@@ -1,0 +1,80 @@
+"""Interleaver and scrambler against their definitions, bit by bit."""
+
+from math import gcd
+
+import numpy as np
+import pytest
+
+from modem.fec.interleaver import block_slots, golden_permutation, scrambling_sequence
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 128, 129, 997, 4096, 33432])
+def test_golden_permutation_visits_everything_once(size: int) -> None:
+    found = golden_permutation(size)
+    np.testing.assert_array_equal(np.sort(found), np.arange(size))
+    step = max(round(size * (5**0.5 - 1) / 2), 1)
+    while gcd(step, size) > 1:
+        step += 1
+    np.testing.assert_array_equal(found, [i * step % size for i in range(size)])
+
+
+def test_golden_permutation_keeps_neighbours_apart() -> None:
+    """A run of lost places costs evenly spread bits: no window of the code word loses more than
+    twice its share."""
+    size, run = 5000, 500
+    order = golden_permutation(size)
+    for start in (0, 1234, 4500):
+        lost = (order - start) % size < run
+        windows = lost[: size // 100 * 100].reshape(-1, 100).sum(axis=1)
+        assert windows.min() >= 5
+        assert windows.max() <= 20
+
+
+@pytest.mark.parametrize(("blocks", "length", "spare"), [(1, 500, 0), (3, 333, 7), (14, 901, 13)])
+def test_slots_are_distinct_and_in_range(blocks: int, length: int, spare: int) -> None:
+    strength = np.random.default_rng(blocks).integers(0, 4, blocks * length + spare)
+    slots = block_slots(strength, blocks, length)
+    assert slots.shape == (blocks, length)
+    assert np.unique(slots).size == slots.size
+    assert slots.min() >= 0
+    assert slots.max() < strength.size
+
+
+def test_every_block_gets_the_strongest_slots_first_and_a_fair_share() -> None:
+    strength = np.tile([2, 1, 0], 2000)
+    slots = block_slots(strength, 7, 850)
+    received = strength[slots]
+    assert (np.diff(received, axis=1) <= 0).all()
+    counts = np.stack([(received == rank).sum(axis=1) for rank in (0, 1, 2)])
+    assert (np.ptp(counts, axis=1) <= 1).all()
+    # Slots left over are of the weakest kind.
+    unused = np.setdiff1d(np.arange(strength.size), slots)
+    assert (strength[unused] == 0).all()
+
+
+def test_a_burst_costs_every_block_about_the_same() -> None:
+    """A tenth of the superframe in one piece: each block loses a tenth of its bits."""
+    strength = np.tile([2, 1, 0, 2, 1, 0], 5000)
+    slots = block_slots(strength, 10, 3000)
+    for start in (0, 9999, 27000):
+        lost = ((slots >= start) & (slots < start + 3000)).mean(axis=1)
+        np.testing.assert_allclose(lost, 0.1, atol=0.015)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 22, 23, 24, 46, 47, 1000, 20011])
+def test_scrambler_is_the_shift_register_of_o150(size: int) -> None:
+    register = [1] * 23  # oldest first
+    expected = []
+    for _ in range(size):
+        expected.append(register[0])
+        register = [*register[1:], register[5] ^ register[0]]  # b[n] = b[n-18] ^ b[n-23]
+    found = scrambling_sequence(size)
+    assert found.dtype == np.uint8
+    assert found.tolist() == expected
+
+
+def test_scrambler_is_balanced() -> None:
+    bits = scrambling_sequence(1 << 20).astype(float)
+    assert abs(bits.mean() - 0.5) < 0.002
+    for lag in (1, 2, 3, 24, 1000):
+        assert abs(np.mean(bits[lag:] == bits[:-lag]) - 0.5) < 0.003
