@@ -12,9 +12,9 @@ from .errors import ImagingError
 
 if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
-    from .fit import Fitted, fit
+    from .fitting import Fitted, fit
     from .pictures import Picture, load, save_png
-    from .ssim import ssim
+    from .similarity import ssim
 
 __all__ = [
     "Fitted",
@@ -31,12 +31,12 @@ __all__ = [
 _HOME = {
     "decode_exact": "exact",
     "encode_exact": "exact",
-    "Fitted": "fit",
-    "fit": "fit",
+    "Fitted": "fitting",
+    "fit": "fitting",
     "Picture": "pictures",
     "load": "pictures",
     "save_png": "pictures",
-    "ssim": "ssim",
+    "ssim": "similarity",
 }
 
 
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # also replaces the submodules fit and ssim, which share their name
+    globals()[name] = value
     return value
 
 

@@ -78,12 +78,21 @@ def load(source: Path | str | bytes) -> Picture:
 
         pixels, facts = deep_png.read(data, _MAX_PIXELS)
         return Picture(pixels, PictureInfo("PNG", "16 bit", **facts))
+    with warnings.catch_warnings():
+        # Pillow warns of large pictures, which have a limit below, and of tags it skips.
+        warnings.simplefilter("ignore")
+        return _read(data)
+
+
+def _read(data: bytes) -> Picture:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.UnidentifiedImageError as error:
         raise ImagingError("this is not a picture of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise ImagingError(
+            f"the picture is too large: at most {_MAX_PIXELS // 1_000_000} megapixels"
+        ) from error
     except _DAMAGE as error:
         raise ImagingError(f"the picture cannot be read: {error}") from error
     if image.width * image.height > _MAX_PIXELS:
@@ -156,7 +165,7 @@ def _grey16(image: Image.Image) -> np.ndarray:
 
 def _silently_narrowed(image: Image.Image) -> bool:
     """Whether Pillow would drop bits: it reads 16-bit colour of these formats as 8-bit."""
-    if image.mode in ("L", "I") or image.mode.startswith("I;"):
+    if image.mode not in ("RGB", "RGBA", "RGBX", "LA", "CMYK"):
         return False
     if image.format == "TIFF":
         bits = getattr(image, "tag_v2", {}).get(258, (8,))

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, features
 
 from .errors import ImagingError
 from .pictures import Picture
-from .ssim import luma, ssim_of_luma
+from .similarity import luma, ssim_of_luma
 
 # A picture with more pixels than this for each byte of budget (a third of a bit each) is reduced
 # to that many before anything is tried and judged: the detail would not survive. The limits keep
@@ -23,9 +23,11 @@ _FEWEST, _MOST, _AMPLE_MOST = 1 << 18, 3 << 20, 12 << 20
 _LONGEST_SIDE = 16383  # of WebP
 _LOSSLESS_PIXELS = 1 << 20  # beyond this, lossless coding is tried only when it is likely to fit
 _LOSSLESS_BPP = 4.0
+_HASTY = 1.6  # how much larger the quickest lossless file may be than a careful one
 _SMALLEST_SIDE = 48  # the longer side of the smallest picture that still shows something
 _SHRINK = sqrt(0.5)
 _GOOD_QUALITY = 45  # a smaller picture at higher quality has never looked better from here on
+_HOPELESS = 5  # times the budget at the first try: ask at once whether any quality fits
 _CLOSE_ENOUGH = 0.97  # of the budget: the search stops
 # From this quality on, colour at full resolution is tried; luma, which SSIM sees, may lose this.
 _FULL_COLOUR_QUALITY = 80
@@ -219,10 +221,11 @@ def _lossless(image: Image.Image, budget_bytes: int) -> Fitted | None:
         return None
     if pixels > _LOSSLESS_PIXELS and 8 * budget_bytes < _LOSSLESS_BPP * pixels:
         return None
-    file = io.BytesIO()
-    image.save(file, "WEBP", lossless=True, quality=80, method=4, exact=True)
-    if file.tell() > budget_bytes:
-        return None
+    for quality, method, spare in ((0, 0, _HASTY), (80, 4, 1.0)):
+        file = io.BytesIO()
+        image.save(file, "WEBP", lossless=True, quality=quality, method=method, exact=True)
+        if file.tell() > spare * budget_bytes:
+            return None
     return Fitted(file.getvalue(), "webp", 100, image.width, image.height, 1.0)
 
 
@@ -246,7 +249,10 @@ def _fill(codec: _Codec, image: Image.Image, budget_bytes: int, min_fill: float)
                 break
         else:
             above = quality
-        quality = _next_quality(sizes, below, above, budget_bytes)
+        if len(data) > _HOPELESS * budget_bytes and below not in sizes:
+            quality = codec.lowest
+        else:
+            quality = _next_quality(sizes, below, above, budget_bytes)
     return best
 
 
