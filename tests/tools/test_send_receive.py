@@ -129,7 +129,7 @@ def test_small_files(dialtone, tmp_path, length):
     assert (tmp_path / "in" / "small.bin").read_bytes() == file.read_bytes()
 
 
-def test_mp3_takes_the_mp3_profile_and_is_verified(dialtone, recordings, data, key, tmp_path):
+def test_an_mp3_is_verified(dialtone, recordings, data, key, tmp_path):
     target = tmp_path / "x.mp3"
     answer = dialtone(
         "send", recordings / "file.bin", "--passphrase-file", key, "-o", target, "--json"
@@ -140,6 +140,40 @@ def test_mp3_takes_the_mp3_profile_and_is_verified(dialtone, recordings, data, k
     answer = dialtone("receive", target, "-d", tmp_path / "in", "--passphrase-file", key)
     assert answer.code == 0
     assert (tmp_path / "in" / "file.bin").read_bytes() == data
+
+
+@pytest.mark.parametrize(("kbps", "least_bps"), [(64, 9_000), (320, 40_000)])
+def test_the_bit_rate_of_an_mp3_decides_the_speed(dialtone, recordings, tmp_path, kbps, least_bps):
+    target = tmp_path / "x.mp3"
+    answer = dialtone(
+        "send", recordings / "file.bin", "--plain", "--mp3-kbps", kbps, "-o", target, "--json"
+    )
+    assert answer.code == 0
+    assert answer.event("sent")["goodput_bps"] > least_bps
+    assert dialtone("receive", target, "-d", tmp_path / "in").code == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "profile"), [("phone", "phone"), ("awgn=25,skew=-50", "cable"), ("mp3=128", "mp3")]
+)
+def test_for_chooses_what_gets_through(dialtone, recordings, tmp_path, spec, profile):
+    target = tmp_path / "x.wav"
+    answer = dialtone(
+        "send", recordings / "file.bin", "--plain", "--for", spec, "-o", target, "--json"
+    )
+    assert answer.code == 0
+    assert answer.event("sent")["profile"] in (profile, "mp3")
+    heard = tmp_path / "heard.wav"
+    assert dialtone("channel", target, heard, "--channel", spec, "--seed", 9).code == 0
+    assert dialtone("receive", heard, "-d", tmp_path / "in").code == 0
+
+
+def test_for_says_when_nothing_gets_through(dialtone, recordings, tmp_path):
+    answer = dialtone(
+        "send", recordings / "file.bin", "--plain", "--for", "awgn=-30", "-o", tmp_path / "x.wav"
+    )
+    assert answer.code == 2
+    assert "no speed gets through" in answer.err
 
 
 def test_an_mp3_that_cannot_be_read_back_is_not_left(dialtone, recordings, tmp_path):

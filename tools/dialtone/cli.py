@@ -12,14 +12,18 @@ import typer
 from dialtone.keys import KeyOptions
 from dialtone.options import (
     ChannelSpec,
+    Fit,
     Folder,
+    ForChannel,
     Json,
     KeyInHeader,
+    Mp3Kbps,
     PassphraseFile,
     PassphrasePrompt,
     Plain,
     ProfileName,
     Repair,
+    Repeat,
     Seed,
     SpeedChoice,
 )
@@ -81,33 +85,15 @@ def send(
     ] = None,
     profile: ProfileName = None,
     speed: SpeedChoice = None,
-    mp3_kbps: Annotated[
-        int, typer.Option("--mp3-kbps", metavar="K", min=32, max=320, help="Bit rate of an MP3.")
-    ] = 128,
+    for_channel: ForChannel = None,
+    mp3_kbps: Mp3Kbps = 128,
     passphrase_file: PassphraseFile = None,
     passphrase_prompt: PassphrasePrompt = False,
     key_in_header: KeyInHeader = False,
     plain: Plain = False,
     repair: Repair = 5.0,
-    repeat: Annotated[
-        int,
-        typer.Option(
-            "--repeat",
-            metavar="N",
-            min=0,
-            help="Send N times over, each time with other repair packets; 0 sends until stopped "
-            "(with -o - only).",
-        ),
-    ] = 1,
-    fit: Annotated[
-        float | None,
-        typer.Option(
-            "--fit",
-            metavar="SECONDS",
-            min=0.1,
-            help="A picture: compress it so that it takes this air time, never more.",
-        ),
-    ] = None,
+    repeat: Repeat = 1,
+    fit: Fit = None,
     pixels: Annotated[
         bool,
         typer.Option(
@@ -138,6 +124,7 @@ def send(
             output=output,
             profile=profile,
             speed=speed,
+            channel=for_channel,
             mp3_kbps=mp3_kbps,
             keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
             repair=repair / 100,

@@ -11,8 +11,8 @@ ProfileName = Annotated[
         "-p",
         "--profile",
         metavar="NAME",
-        help="phone, mp3 or cable (see `dialtone profiles`). Default: mp3 when an .mp3 file is "
-        "written, phone otherwise.",
+        help="phone, mp3 or cable (see `dialtone profiles`). Default: phone; for an .mp3 file "
+        "what its bit rate carries fastest.",
     ),
 ]
 SpeedChoice = Annotated[
@@ -58,4 +58,35 @@ ChannelSpec = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Makes a run repeatable.")]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object a line on stdout; no sentences.")
+]
+ForChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="SPEC",
+        help="Take what gets through this simulated channel fastest, with room to spare: "
+        "g711u,awgn=35.",
+    ),
+]
+Mp3Kbps = Annotated[
+    int, typer.Option("--mp3-kbps", metavar="K", min=32, max=320, help="Bit rate of an MP3.")
+]
+Repeat = Annotated[
+    int,
+    typer.Option(
+        "--repeat",
+        metavar="N",
+        min=0,
+        help="Send N times over, each time with other repair packets; 0 sends until stopped "
+        "(with -o - only).",
+    ),
+]
+Fit = Annotated[
+    float | None,
+    typer.Option(
+        "--fit",
+        metavar="SECONDS",
+        min=0.1,
+        help="A picture: compress it so that it takes this air time, never more.",
+    ),
 ]

@@ -28,12 +28,14 @@ _SUFFIXES = (".wav", ".flac", ".mp3")
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """What the command line asked for. repair is a share, fit_s in seconds."""
+    """What the command line asked for. repair is a share, fit_s in seconds; channel is the
+    simulated one to choose a speed for."""
 
     file: str
     output: str | None
     profile: str | None
     speed: str | None
+    channel: str | None
     mp3_kbps: int
     keys: KeyOptions
     repair: float
@@ -54,7 +56,7 @@ def send_file(options: SendOptions, out: Output) -> None:
     kernels.prepare()
     from dialtone.pipeline import Sending
 
-    profile, speed = profiles.choose(options.profile, options.speed, options.output)
+    profile, speed = _choose(options, out)
     with (
         _payload(options, key, profile, speed) as payload,
         closing(Sending(payload, profile, speed, key, options.repair, options.repeat)) as sending,
@@ -67,6 +69,38 @@ def send_file(options: SendOptions, out: Output) -> None:
         else:
             _write(sending, options.output or "", None, out)
         _report(sending, options, out)
+
+
+def _choose(options: SendOptions, out: Output) -> "tuple[Profile, Speed]":
+    """The profile and speed: as asked for, or the fastest that the named channel carries.
+
+    An MP3 file is such a channel: its bit rate decides, where no speed was asked for.
+    """
+    import modem
+    from modem.channel.codecs import MP3_KBPS
+
+    spec, candidates = options.channel, list(modem.profiles.values())
+    if spec is None and options.is_mp3 and options.speed is None:
+        spec = f"mp3={options.mp3_kbps}"
+    if spec is None:
+        return profiles.choose(options.profile, options.speed, options.output)
+    if options.profile is not None:
+        candidates = [profiles.choose(options.profile, None, options.output)[0]]
+    if options.is_mp3:
+        kbps = options.mp3_kbps
+        candidates = [p for p in candidates if kbps in MP3_KBPS.get(p.sample_rate, ())]
+        if not candidates:
+            raise Failure(
+                f"MP3 has no {kbps} kbit/s for this", "usual are 32, 64, 128, 192 and 320"
+            )
+    from dialtone.probe import fastest
+
+    choice = fastest(spec, candidates)
+    out.say(
+        f"{spec} carries {choice.profile.name} at speed {choice.speed.number} with "
+        f"{choice.margin_db:.1f} dB to spare"
+    )
+    return choice.profile, choice.speed
 
 
 def _check(options: SendOptions) -> None:
@@ -87,6 +121,8 @@ def _check(options: SendOptions) -> None:
             raise Failure("the output would replace the file to be sent", "give another name")
     if options.repeat == 0 and output != "-" and not options.dry_run:
         raise Failure("--repeat 0 never ends, and a file has to", "use it with -o - only")
+    if options.channel is not None and options.speed is not None:
+        raise Failure("--for and --speed exclude each other", "give one of them")
     if options.pixels and options.fit_s is not None:
         raise Failure("--pixels and --fit exclude each other", "give one of them")
     if options.file == "-" and (options.pixels or options.fit_s is not None):
