@@ -64,33 +64,19 @@ def test_transmissions_may_follow_without_a_gap(send, listen) -> None:
 
 
 @each_name
-@pytest.mark.parametrize("seed", [1, 2])
-def test_drop_outs_of_50_ms_cost_a_superframe_each_at_most(send, listen, name, seed) -> None:
+@pytest.mark.xfail(strict=False, reason="the LDPC decoder loses weak bits beside LLRs at its limit")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_drop_outs_of_50_ms_every_2_s_are_made_good(send, listen, name, seed) -> None:
+    """They hit one or two symbols of `phone`'s 14, three of `mp3`'s 84, two of `cable`'s 43; where
+    their cells are weighed as noise, the codes fill them."""
     sent = send(name, superframes=4)
-    x, rate = sent.through("dropout=50ms/2s,noise=-55", seed)
-    heard = listen(x, rate)
-    assert in_order(heard.packets, sent.packets)
-    share = len(heard.packets) / len(sent.packets)
-    # One drop-out in a superframe leaves enough to the codes at the default speeds but for mp3's
-    # and cable's, in which 50 ms are a few symbols of some fifty.
-    assert share >= 0.5
+    heard = listen(*sent.through("dropout=50ms/2s,noise=-55", seed))
+    assert heard.packets == sent.packets
     assert heard.names[-1] == "Ended"
     assert "Lost" not in heard.names
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "phone",
-        "mp3",
-        pytest.param(
-            "cable",
-            marks=pytest.mark.xfail(
-                strict=False, reason="a sync symbol that is not there moves the window"
-            ),
-        ),
-    ],
-)
+@each_name
 def test_a_drop_out_in_the_preamble_is_bridged(send, listen, name) -> None:
     """The second superframe's preamble and header are gone: it starts where the first ended."""
     sent = send(name, superframes=3)
@@ -118,8 +104,19 @@ def test_a_long_gap_is_reported_and_survived(send, listen, name) -> None:
     assert heard.names[-1] == "Ended"
 
 
-@each_name
-@pytest.mark.xfail(strict=False, reason="pilots in noise look coherent enough for a superframe")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mp3",
+        "cable",
+        pytest.param(
+            "phone",
+            marks=pytest.mark.xfail(
+                strict=False, reason="14 pilots in noise may look coherent enough"
+            ),
+        ),
+    ],
+)
 def test_noise_behind_a_broken_off_transmission_is_no_superframe(send, listen, name) -> None:
     sent = send(name, superframes=3)
     ahead = round(sent.profile.lead_in_s * sent.rate)
@@ -131,7 +128,6 @@ def test_noise_behind_a_broken_off_transmission_is_no_superframe(send, listen, n
 
 
 @each_name
-@pytest.mark.xfail(strict=False, reason="a superframe bridged in vain hides the preamble behind it")
 def test_a_repetition_of_60_ms_costs_one_superframe_at_most(send, listen, name) -> None:
     """The third preamble comes 60 ms after its time; nobody may look past it."""
     sent = send(name, superframes=3)
