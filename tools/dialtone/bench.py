@@ -193,10 +193,10 @@ def _report_table(rows: list[Row], out: Output) -> None:
     from rich.table import Table
 
     table = Table(title="delivered over simulated channels, all overheads counted")
-    for heading in ("profile", "channel", "speed"):
-        table.add_column(heading)
+    for heading in ("profile", "channel", "speed", ""):
+        table.add_column(heading, no_wrap=True)
     for heading in ("delivered", "of the limit", "SNR", "needs", "sending", "receiving"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     case = None
     for row in rows:
         if case not in (None, row.case):
@@ -205,7 +205,8 @@ def _report_table(rows: list[Row], out: Output) -> None:
         table.add_row(
             row.case.profile if first else "",
             row.case.name if first else "",
-            f"{row.speed.number} {row.speed.name}" + (f" ({row.note})" if row.note else ""),
+            f"{row.speed.number} {row.speed.name}",
+            row.note,
             rate(row.delivered_bps) if row.exact else "nothing",
             f"{row.share:.0%}" if row.exact else "",
             "" if row.snr_db is None else f"{row.snr_db:.1f} dB",

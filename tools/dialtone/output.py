@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_WIDTH = 132  # of tables that do not go to a terminal
+_WIDTH = 144  # of tables that do not go to a terminal
 _PROGRESS_PERIOD_S = 1.0  # between two JSON progress events
 
 
