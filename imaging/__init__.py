@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
     from .fitting import Fitted, fit
     from .pictures import Picture, load, save_png
+    from .png_recipe import UnpackedPng, pack_png, unpack_png
     from .similarity import ssim
 
 __all__ = [
     "Fitted",
     "ImagingError",
     "Picture",
+    "UnpackedPng",
     "decode_exact",
     "encode_exact",
     "fit",
     "load",
+    "pack_png",
     "save_png",
     "ssim",
+    "unpack_png",
 ]
 
 _HOME = {
@@ -36,6 +40,9 @@ _HOME = {
     "Picture": "pictures",
     "load": "pictures",
     "save_png": "pictures",
+    "UnpackedPng": "png_recipe",
+    "pack_png": "png_recipe",
+    "unpack_png": "png_recipe",
     "ssim": "similarity",
 }
 

@@ -20,15 +20,15 @@ def solve(
 ) -> None:
     """Weights of n features in 1/65536, from the sums of three neighbouring blocks.
 
-    sums     (channels, blocks + 2, s, s) float64, s > n; lower triangles of sums of products,
+    sums     (channels, blocks + 2, s, s) float64, s > n + 1; lower triangles of sums of products,
              row n holding those with the value to predict
     ridge    added to the diagonal
     work     (s + 2, s) float64, overwritten
     weights  (channels, s) int64; the row of `channel` is replaced, unless the system is not
              positive definite or leads to absurd weights
 
-    LDL^T elimination, two pivots at a time (half the passes over the matrix), the right-hand
-    side carried along as row n; then back substitution.
+    LDL^T elimination, two pivots and two rows at a time (a quarter of the passes over the
+    matrix), the right-hand side carried along as row n; then back substitution.
     """
     first = work.shape[0] - 2
     second = first + 1
@@ -41,6 +41,7 @@ def solve(
             )
     for i in range(n):
         work[i, i] += ridge
+    work[n + 1, : n + 2] = 0.0  # takes part as the second row of the last pair
     for k in range(0, n - 1, 2):
         pivot = work[k, k]
         if not pivot > 0.0:
@@ -59,11 +60,12 @@ def solve(
             work[second, i] = b
             work[i, k] = a * inverse
             work[i, k + 1] = b * inverse_next
-        for i in range(k + 2, n + 1):
-            f = work[i, k]
-            g = work[i, k + 1]
-            for j in range(k + 2, i + 1):
+        for i in range(k + 2, n + 1, 2):
+            f, g = work[i, k], work[i, k + 1]
+            f_next, g_next = work[i + 1, k], work[i + 1, k + 1]
+            for j in range(k + 2, i + 2):
                 work[i, j] -= f * work[first, j] + g * work[second, j]
+                work[i + 1, j] -= f_next * work[first, j] + g_next * work[second, j]
     if n & 1:
         if not work[n - 1, n - 1] > 0.0:
             return

@@ -25,9 +25,9 @@ Exactness on every machine: products and sums are integers held exactly in doubl
 the weights are rounded to 1/65536, so that predictions are integer arithmetic; only the solution
 itself rounds, by the rules of IEEE 754 and without fast-math.
 
-One kernel serves both directions, so that encoder and decoder cannot drift apart. It is one long
-function because a compiled helper that takes arrays counts references on every call, which made
-a decision five times as dear.
+One kernel serves both directions, so that they cannot drift apart. It is one long function because
+a compiled helper that takes arrays counts references at every call: decisions took five times as
+long.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ import numpy as np
 from numba import njit
 
 from .least_squares import solve
+from .margins import PAD, pad_end, pad_start
 
 _OWN = 10  # neighbours of the channel's own
 _OTHER = 6  # from each channel already coded: the sample here and five neighbours
-_STRIDE = 24  # >= _OWN + 2 * _OTHER + 1
+_STRIDE = 24  # >= _OWN + 2 * _OTHER + 2
 _BLOCK = 8  # columns that share a solution
 _MAX_BLOCKS = 2048  # bounds the memory of very wide pictures
 _FADE = 27 / 32  # of a block's sums, from row to row
 _ALWAYS = 4  # rows in which every block is solved
-_PAD = 3
 
 _LEVELS = 22  # contexts of activity
 _THRESHOLDS = np.array([int(16 * 1.7**i) for i in range(_LEVELS - 1)], np.int64)
@@ -62,23 +62,6 @@ _FLOOR = 24  # no decision is taken for more certain than this many parts in 655
 _QUICK, _SLOW = 28, 500  # memories of the two estimates, in decisions
 _STEPS = np.array([(2 << 16) // (2 * n + 3) for n in range(_SLOW + 1)], np.int64)
 _OVERREAD = 4  # bytes past its end that decoding a well-formed stream may look at
-
-
-@njit(cache=True, nogil=True)
-def _pad_start(rows: np.ndarray, now: int, up: int) -> None:
-    """Give a new row, in every channel, a left margin: the first sample of the row above."""
-    for k in range(rows.shape[0]):
-        for i in range(_PAD):
-            rows[k, now, i] = rows[k, up, _PAD]
-
-
-@njit(cache=True, nogil=True)
-def _pad_end(rows: np.ndarray, now: int, width: int) -> None:
-    """Extend a finished row by copies of its last sample; its margin becomes its first."""
-    for k in range(rows.shape[0]):
-        for i in range(_PAD):
-            rows[k, now, i] = rows[k, now, _PAD]
-            rows[k, now, width + _PAD + i] = rows[k, now, width + _PAD - 1]
 
 
 @njit(cache=True, nogil=True)
@@ -103,8 +86,8 @@ def code_samples(
     same_row = channels * _LEVELS * _NODES
     models = np.zeros((same_row + 4, 3), np.int32)  # quick and slow estimate of P(1), count
     models[:, :2] = 1 << 15
-    rows = np.zeros((channels, 3, width + 2 * _PAD), np.int32)
-    errors = np.zeros((channels, 3, width + 2 * _PAD), np.int32)  # sizes, in eighths
+    rows = np.zeros((channels, 3, width + 2 * PAD), np.int32)
+    errors = np.zeros((channels, 3, width + 2 * PAD), np.int32)  # sizes, in eighths
     block_width = max(_BLOCK, (width + _MAX_BLOCKS - 1) // _MAX_BLOCKS)
     blocks = (width + block_width - 1) // block_width
     sums = np.zeros((channels, blocks + 2, _STRIDE, _STRIDE))
@@ -138,10 +121,10 @@ def code_samples(
     for y in range(height):
         now, up, upup = y % 3, (y + 2) % 3, (y + 1) % 3
         if y > 0:
-            _pad_start(rows, now, up)
-            _pad_start(errors, now, up)
+            pad_start(rows, now, up)
+            pad_start(errors, now, up)
         for x in range(width):
-            i = x + _PAD
+            i = x + PAD
             block = x // block_width + 1
 
             flat = True
@@ -173,9 +156,7 @@ def code_samples(
                 stage = _SAME
 
             while k < channels:
-                residual = eighth = shift = place = 0
-                p8 = raw8 = p = last = count = 0
-                gradient = spread = 0
+                residual = eighth = shift = place = p8 = raw8 = p = count = gradient = spread = 0
                 if k >= 0:
                     # Neighbours and features.
                     w = near[k, 0] = rows[k, now, i - 1]
@@ -275,8 +256,7 @@ def code_samples(
 
                 # Decisions. What is to be coded is known when encoding and ignored when decoding.
                 size = abs(residual) - 1
-                negative = start = size_class = remaining = rest = 0
-                zero = 0
+                negative = start = size_class = remaining = rest = zero = 0
                 while stage != _DONE:
                     row = -1
                     bit = 0
@@ -290,11 +270,7 @@ def code_samples(
                         row = base + _SIZE + 2 * size_class + (negative ^ (eighth < 4))
                         bit = size >= (start + (1 << (size_class >> 1))) << shift
                     elif stage == _REST:
-                        if (
-                            remaining > shift
-                            and rest == 0
-                            and remaining == (size_class >> 1) + shift
-                        ):
+                        if size_class > 1 and remaining == (size_class >> 1) + shift:
                             row = base + _LEADING + (size_class >> 1)
                         bit = ((size - (start << shift)) >> (remaining - 1)) & 1
                     else:
@@ -386,10 +362,11 @@ def code_samples(
                     for j in range(count):
                         vector[j] = features[j]
                     vector[count] = actual - middle[k]
-                    for a in range(count + 1):
-                        factor = vector[a] * trust
-                        for b in range(a + 1):
-                            sums[k, block, a, b] += factor * vector[b]
+                    for a in range(0, count + 1, 2):  # two rows at a time are 10 % faster
+                        even, odd = vector[a] * trust, vector[a + 1] * trust
+                        for b in range(a + 2):
+                            sums[k, block, a, b] += even * vector[b]
+                            sums[k, block, a + 1, b] += odd * vector[b]
                 k += 1
 
             if same:
@@ -402,11 +379,11 @@ def code_samples(
             if y == 0:
                 # The first row has nothing above it: its past stands in.
                 for k in range(channels):
-                    for j in range(1, _PAD):
+                    for j in range(1, PAD):
                         rows[k, up, i + j] = rows[k, upup, i + j] = rows[k, now, i]
                         errors[k, up, i + j] = errors[k, upup, i + j] = errors[k, now, i]
-        _pad_end(rows, now, width)
-        _pad_end(errors, now, width)
+        pad_end(rows, now, width)
+        pad_end(errors, now, width)
 
     if not decoding:
         # The shortest number in [low, high] that reads the same with zeros after it.
