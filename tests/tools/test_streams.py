@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import resource
 import signal
@@ -76,6 +77,21 @@ def test_a_reader_that_leaves_is_no_error_message(start, tmp_path):
     sender.stdout.close()
     assert sender.wait(DEADLINE_S) == 1
     assert sender.stderr.read() == b""
+
+
+def test_the_first_run_tells_of_its_compilation(start, recordings, tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    sender = start(
+        "send", recordings / "file.bin", "--plain", "--dry-run", "--json", env=environment
+    )
+    said, _ = sender.communicate(timeout=DEADLINE_S)
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["compiling", "planned"]
+
+
+def test_a_device_may_take_the_sound(start, recordings):
+    sender = start("send", recordings / "file.bin", "--plain", "-o", "/dev/null")
+    _, said = sender.communicate(timeout=DEADLINE_S)
+    assert sender.returncode == 0, said
 
 
 def wait_for_progress(process: "subprocess.Popen[bytes]") -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import kernels
+from dialtone import ready
 from dialtone.output import Output, duration, rate, size
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Row:
 
 def run_bench(quick: bool, full: bool, n_bytes: int, seed: int, out: Output) -> None:
     """Measure and print the table. Quick: default speeds, a small payload. Full: every speed."""
-    kernels.prepare()
+    ready.prepare(out)
     if quick:
         n_bytes = min(n_bytes, _QUICK_BYTES)
     warm_up_s = _warm_up(seed)

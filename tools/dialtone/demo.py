@@ -13,7 +13,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import kernels
+from dialtone import ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Meter, Output, duration, rate, size
 
@@ -73,7 +73,7 @@ class Passed:
 
 def run_demo(folder: Path, seed: int, out: Output) -> None:
     """Send the photo both ways and write everything. Raises Failure unless both are exact."""
-    kernels.prepare()
+    ready.prepare(out)
     folder.mkdir(parents=True, exist_ok=True)
     from dialtone.demo_page import write_page
     from dialtone.demo_summary import draw_summary

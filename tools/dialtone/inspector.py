@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import kernels
+from dialtone import ready
 from dialtone.output import Output, count, duration
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Verdict:
 
 def inspect_file(file: str, output: Path | None, out: Output) -> None:
     """Draw the report of a recording. Raises AudioError for what is no recording."""
-    kernels.prepare()
+    ready.prepare(out)
     from dialtone.analysis import analyse
     from dialtone.audio import open_audio
     from dialtone.report import draw

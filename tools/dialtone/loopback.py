@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import kernels, keys, profiles
+from dialtone import keys, profiles, ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.keys import KeyOptions
 from dialtone.output import Output, duration, rate, size
@@ -105,7 +105,7 @@ def pass_through(
 def loopback_file(options: LoopbackOptions, out: Output) -> None:
     """Do what `dialtone loopback` was asked to do. Raises Failure unless all is exact."""
     key = _key(options.keys)
-    kernels.prepare()
+    ready.prepare(out)
     from dialtone import pictures
     from dialtone.pipeline import Payload, Sending
     from modem import channel

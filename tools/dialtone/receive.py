@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from dialtone import kernels, keys
+from dialtone import keys, ready
 from dialtone.errors import ExitCode, Failure, interrupted
 from dialtone.keys import KeyOptions
 from dialtone.output import Output
@@ -42,7 +42,7 @@ def receive_file(options: ReceiveOptions, out: Output) -> None:
     if options.folder.exists() and not options.folder.is_dir():
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
     passphrase = keys.for_receiving(options.keys)
-    kernels.prepare()
+    ready.prepare(out)
     import framing
     from dialtone.pipeline import Receiving
     from dialtone.reception import Report

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from dialtone import kernels, keys, profiles
+from dialtone import keys, profiles, ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.interrupts import HeldSignals
 from dialtone.keys import KeyOptions
@@ -53,7 +53,7 @@ def send_file(options: SendOptions, out: Output) -> None:
     """Do what `dialtone send` was asked to do. Raises Failure where it cannot."""
     _check(options)
     key = keys.for_sending(options.keys)
-    kernels.prepare()
+    ready.prepare(out)
     from dialtone.pipeline import Sending
 
     profile, speed = _choose(options, out)
@@ -112,7 +112,8 @@ def _check(options: SendOptions) -> None:
         )
     if output not in (None, "-"):
         path = Path(output)
-        if path.suffix.lower() not in _SUFFIXES:
+        device = path.exists() and not path.is_file() and not path.is_dir()
+        if path.suffix.lower() not in _SUFFIXES and not device:
             raise Failure(
                 f"{output}: no way to write this kind of file",
                 f"give a name that ends in {', '.join(_SUFFIXES)}",

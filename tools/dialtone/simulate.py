@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dialtone import kernels
+from dialtone import ready
 from dialtone.errors import Failure
 from dialtone.output import Output, duration
 
@@ -15,7 +15,7 @@ def simulate_file(
         raise Failure("an input and an output file are needed", "see `dialtone channel --help`")
     if not spec.strip():
         raise Failure("no channel was given", "--channel SPEC; `dialtone channel --list` shows all")
-    kernels.prepare()
+    ready.prepare(out)
     import numpy as np
 
     from dialtone.audio import open_audio, write_audio
