@@ -5,17 +5,17 @@ them are written into a folder.
 """
 
 import secrets
-import shutil
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dialtone import ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Meter, Output, duration, rate, size
+from dialtone.whole import whole_file
 
 if TYPE_CHECKING:
     from dialtone.analysis import Analysis
@@ -79,8 +79,8 @@ def run_demo(folder: Path, seed: int, out: Output) -> None:
     from dialtone.demo_summary import draw_summary
 
     photo = folder / "photo.png"
-    with as_file(files("dialtone") / "data" / "photo.png") as source:
-        shutil.copyfile(source, photo)
+    with whole_file(photo) as file:
+        file.write((files("dialtone") / "data" / "photo.png").read_bytes())
     passphrase = secrets.token_hex(8)
     out.say(f"sending {photo.name} ({size(photo.stat().st_size)}), encrypted, two ways")
     results = []
@@ -124,13 +124,17 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
         sound = folder / way.sound
         _write_heard(list(sending.samples()), profile.sample_rate, sound, seed)
     picture = folder / f"received-{way.profile}.png"
-    with tempfile.TemporaryDirectory(prefix="dialtone-") as inbox, open_audio(sound) as source:
+    with (
+        # In the same folder, so that the picture takes its name in one step.
+        tempfile.TemporaryDirectory(prefix=".inbox-", dir=folder) as inbox,
+        open_audio(sound) as source,
+    ):
         analysis = analyse_into(
             framing.Inbox(Path(inbox), passphrase=passphrase), source, sound.name
         )
         if not analysis.received:
             raise Failure(f"{way.title}: the photo did not arrive whole", "", ExitCode.INCOMPLETE)
-        shutil.move(analysis.received[0].path, picture)
+        analysis.received[0].path.replace(picture)
     verdict = judge(analysis)
     report = folder / f"report-{way.profile}.png"
     draw(analysis, verdict, report)

@@ -6,6 +6,7 @@ from string import Template
 
 from dialtone.demo import Passed
 from dialtone.output import duration, rate, size
+from dialtone.whole import whole_file
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -121,9 +122,8 @@ def write_page(photo: Path, results: list[Passed], passphrase: str, target: Path
         passphrase=html.escape(passphrase),
         commands=html.escape(commands),
     )
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(target)
+    with whole_file(target) as file:
+        file.write(page.encode())
 
 
 def _way(photo: Path, passed: Passed) -> str:

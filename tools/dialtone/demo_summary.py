@@ -13,6 +13,7 @@ from PIL import Image
 from dialtone.demo import Passed
 from dialtone.output import duration, rate, size
 from dialtone.report import BAD, FAINT_INK, GOOD, STYLE
+from dialtone.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def draw_summary(photo: Path, results: list[Passed], target: Path) -> None:
             arrived = "byte for byte the same" if passed.exact else "NOT the same"
             axes = figure.add_subplot(grid[row, 2])
             _picture(axes, passed.picture, "received", arrived, GOOD if passed.exact else BAD)
-        with target.open("wb") as file:
+        with whole_file(target) as file:
             FigureCanvasAgg(figure).print_png(file)
 
 

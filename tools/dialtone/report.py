@@ -12,6 +12,7 @@ from matplotlib.gridspec import GridSpec
 
 from dialtone.analysis import FFT_SIZE, Analysis
 from dialtone.inspector import Verdict, is_whole
+from dialtone.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,13 +69,8 @@ def draw(analysis: Analysis, verdict: Verdict, target: Path) -> None:
         _constellation(figure.add_subplot(grid[0]), analysis)
         _carriers(figure.add_subplot(grid[1]), analysis)
         _clock(figure.add_subplot(grid[2]), analysis)
-        partial = target.with_name(f".{target.name}.part")
-        try:
-            with partial.open("wb") as file:
-                canvas.print_png(file)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(target) as file:
+            canvas.print_png(file)
 
 
 def _head(figure: Figure, analysis: Analysis, verdict: Verdict) -> float:
