@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dialtone import ready
 from dialtone.errors import ExitCode, Failure
+from dialtone.interrupts import HeldSignals
 from dialtone.output import Meter, Output, duration, rate, size
 from dialtone.whole import whole_file
 
@@ -161,11 +162,11 @@ def _write_heard(sent: "list[Samples]", sample_rate: int, path: Path, seed: int)
 
     samples = np.concatenate(sent)
     if path.suffix == ".mp3":
-        with write_audio(path, sample_rate, _MP3_KBPS) as sink:
+        with HeldSignals(), write_audio(path, sample_rate, _MP3_KBPS) as sink:
             sink.write(samples)
         return
     heard, heard_rate = channel.parse(_CALL, seed).apply(samples, sample_rate)
-    with write_audio(path, heard_rate) as sink:
+    with HeldSignals(), write_audio(path, heard_rate) as sink:
         sink.write(heard)
 
 

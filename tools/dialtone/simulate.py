@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dialtone import ready
 from dialtone.errors import Failure
+from dialtone.interrupts import HeldSignals
 from dialtone.output import Output, duration
 
 
@@ -29,7 +30,7 @@ def simulate_file(
         samples = samples[:, 0]
     heard, rate = simulated.apply(samples, rate)
     channels = 1 if heard.ndim == 1 else heard.shape[1]
-    with write_audio(target, rate, channels=channels) as sink:
+    with HeldSignals(), write_audio(target, rate, channels=channels) as sink:
         sink.write(heard)
     seconds = len(heard) / rate
     out.event(
