@@ -25,13 +25,15 @@ from .png_parts import SIGNATURE, Header, chunk
 
 WORTH_IT = 0.97  # of the file's bytes: a packed form that is larger is not used
 MAX_ROWS_BYTES = 48 << 20  # of filtered rows; about 2 s of zlib for every 10 MB of them
-MAX_AROUND_BYTES = 16 << 20  # of chunks before and after the picture
+MAX_AROUND_BYTES = 16 << 20  # of chunks before and after the picture's
+MAX_CHUNKS = 1 << 16  # that hold the picture
 
 _MAGIC = b"DTPR"
 _VERSION = 1
 _FIXED = struct.Struct(">4sBBBB2s8sI")
 _CHECKED = _FIXED.size
 _COUNTS = struct.Struct(">III")
+_MAX_RECIPE = _COUNTS.size + MAX_AROUND_BYTES + 4 * MAX_CHUNKS + MAX_SIDE
 _PIECE = 1 << 16  # bytes of rows between two comparisons with the file
 # What most files hold, so that it costs next to nothing.
 _DICTIONARY = (
@@ -133,10 +135,13 @@ def pack_png(data: bytes) -> bytes | None:
         return None
     header, stream = file.header, file.stream
     expected = header.height * (header.stride + 1)
-    around = len(file.before) + len(file.after) + 4 * len(file.lengths)
-    if header.interlaced or max(header.width, header.height) > MAX_SIDE:
-        return None
-    if expected > MAX_ROWS_BYTES or around > MAX_AROUND_BYTES:
+    too_large = (
+        max(header.width, header.height) > MAX_SIDE
+        or expected > MAX_ROWS_BYTES
+        or len(file.before) + len(file.after) > MAX_AROUND_BYTES
+        or len(file.lengths) > MAX_CHUNKS
+    )
+    if header.interlaced or too_large:
         return None
     rows = _inflate_all(stream, expected)
     if rows is None:
@@ -148,17 +153,7 @@ def pack_png(data: bytes) -> bytes | None:
         octets, kinds = png_parts.unfiltered(rows, header)
     except ImagingError:
         return None
-    recipe = _deflate(
-        b"".join(
-            (
-                _COUNTS.pack(len(file.before), len(file.after), len(file.lengths)),
-                file.before,
-                file.after,
-                np.array(file.lengths, ">u4").tobytes(),
-                kinds.tobytes(),
-            )
-        )
-    )
+    recipe = _write_recipe(file, kinds)
     fixed = _FIXED.pack(
         _MAGIC,
         _VERSION,
@@ -209,7 +204,9 @@ def unpack_png(packed: bytes) -> UnpackedPng:
     data = _File(header, before, after, lengths, stream).join()
     if hashlib.sha256(data).digest()[:8] == digest:
         return UnpackedPng(data, True)
-    _File.split(data)  # what only strangers make would not be a PNG file
+    # A stranger's bytes may amount to something that is no PNG file.
+    if _inflate_all(_File.split(data).stream, octets.size + len(octets)) is None:
+        raise ImagingError("the packed PNG file is damaged")
     return UnpackedPng(data, False)
 
 
@@ -265,16 +262,23 @@ def _inflate_all(stream: bytes, expected: int) -> bytes | None:
     return rows if whole else None
 
 
-def _deflate(data: bytes) -> bytes:
+def _write_recipe(file: _File, kinds: np.ndarray) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
-    return packer.compress(data) + packer.flush()
+    parts = (
+        _COUNTS.pack(len(file.before), len(file.after), len(file.lengths)),
+        file.before,
+        file.after,
+        np.array(file.lengths, ">u4").tobytes(),
+        kinds.tobytes(),
+    )
+    return packer.compress(b"".join(parts)) + packer.flush()
 
 
 def _read_recipe(recipe: bytes) -> tuple[Header, bytes, bytes, tuple[int, ...], np.ndarray]:
     """Header, bytes before and after, lengths of the chunks, (h,) filters."""
     inflater = zlib.decompressobj(-15, _DICTIONARY)
     try:
-        data = inflater.decompress(recipe, _COUNTS.size + MAX_AROUND_BYTES + MAX_SIDE)
+        data = inflater.decompress(recipe, _MAX_RECIPE)
     except zlib.error as error:
         raise ImagingError("the packed PNG file is damaged") from error
     if not inflater.eof or len(data) < _COUNTS.size:
@@ -287,7 +291,8 @@ def _read_recipe(recipe: bytes) -> tuple[Header, bytes, bytes, tuple[int, ...], 
     if found is None or found.name != b"IHDR" or len(lengths) != 4 * n_lengths:
         raise ImagingError("the packed PNG file is damaged")
     header = Header.unpack(found.body)
-    if header.interlaced or len(kinds) != header.height or kinds.max() >= png_parts.FILTERS:
+    filters_fit = len(kinds) == header.height and kinds.max() < png_parts.FILTERS
+    if header.interlaced or n_lengths > MAX_CHUNKS or not filters_fit:
         raise ImagingError("the packed PNG file holds impossible values")
     return header, before, after, tuple(np.frombuffer(lengths, ">u4").tolist()), kinds
 
