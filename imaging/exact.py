@@ -20,6 +20,7 @@ from .errors import ImagingError
 BLOCK_BYTES = 32
 MAX_PIXEL_BYTES = 256 << 20
 MAX_SIDE = 1 << 18
+_PIECE = 1 << 20  # samples looked at at a time
 
 _MAGIC = b"DTPX"
 _VERSION = 1
@@ -193,8 +194,10 @@ def _lattice(samples: np.ndarray) -> tuple[int, int]:
     8-bit pictures stored in 16 bits (times 257), 1-bit ones in 8 (times 255) and 10-bit ones
     shifted up lose their holes this way.
     """
-    top = 1 << (8 * samples.dtype.itemsize)
-    used = np.flatnonzero(np.bincount(samples.reshape(-1), minlength=top))
+    present = np.zeros(1 << (8 * samples.dtype.itemsize), np.bool_)
+    for rows in np.array_split(samples, -(-samples.size // _PIECE)):
+        present[rows] = True  # in pieces, since indexing makes every sample 64 bits wide
+    used = np.flatnonzero(present)
     step = int(np.gcd.reduce(used - used[0]))
     return int(used[0]), max(step, 1)
 

@@ -42,7 +42,7 @@ _OWN = 10  # neighbours of the channel's own
 _OTHER = 6  # from each channel already coded: the sample here and five neighbours
 _STRIDE = 24  # >= _OWN + 2 * _OTHER + 2
 _BLOCK = 8  # columns that share a solution
-_MAX_BLOCKS = 2048  # bounds the memory of very wide pictures
+_MAX_BLOCKS = 256  # to a row; wider blocks beyond 2048 columns keep the sums within the caches
 _FADE = 27 / 32  # of a block's sums, from row to row
 _ALWAYS = 4  # rows in which every block is solved
 
