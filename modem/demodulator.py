@@ -49,7 +49,7 @@ class Demodulated:
     llr          (cells, order) float32
     end          position of the end of the superframe
     cells        (cells,) complex64, equalised
-    noise_var    (carriers,) float32, relative to unit cells
+    noise_var    (carriers,) float32, relative to unit cells; NaN where no data is sent
     delays_s     (symbols,) late against the sync symbol [s]
     coherence    (symbols,) of the pilots, 0 to 1
     channel      (carriers,) complex64
@@ -120,9 +120,8 @@ class Demodulator:
         header_index = waveform.header_index
         gain = channel[header_index]
         power = np.abs(gain) ** 2 + TINY
-        header = read_header(
-            sync[header_index] * np.conj(gain) / power, noise[header_index] / power
-        )
+        turned = sync[header_index] * np.conj(gain * waveform.reference[header_index])
+        header = read_header(turned / power, noise[header_index] / power)
         return Sync(window, quality, header, channel)
 
     def demodulate(
@@ -216,14 +215,18 @@ class Demodulator:
         per_symbol[dead] = np.maximum(from_pilots[dead] / usual_pilot, per_symbol[dead])
         per_symbol = np.clip(per_symbol, 0.5, 1e6)
         weight = 1 / per_symbol**2
-        shape = moving_average(np.average(decided, axis=0, weights=weight), _NOISE_REACH)
-        shape = np.maximum(shape, 1e-9)
+        loaded = plan.loaded
+        shape = np.average(decided[:, loaded], axis=0, weights=weight)
+        shape = np.maximum(moving_average(shape, _NOISE_REACH), 1e-9)
         true = np.zeros(equalised.shape[1])
         seen = np.zeros(equalised.shape[1])
+        guess = np.ones(equalised.shape[1])
+        guess[loaded] = shape
         each = np.broadcast_to(weight[:, None], plan.pilots.shape)
         np.add.at(true, plan.pilots, pilot_error * each)
-        np.add.at(seen, plan.pilots, shape[plan.pilots] * each)
-        seen = np.maximum(seen, 1e-12)
-        excess = moving_average(true / seen, _PILOT_REACH, seen)
-        noise_var = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9).astype(np.float32)
+        np.add.at(seen, plan.pilots, guess[plan.pilots] * each)
+        seen = np.maximum(seen[loaded], 1e-12)
+        excess = moving_average(true[loaded] / seen, _PILOT_REACH, seen)
+        noise_var = np.full(equalised.shape[1], np.nan, np.float32)
+        noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)
         return equalised.reshape(-1)[plan.cells], noise_var, per_symbol.astype(np.float32)

@@ -17,7 +17,7 @@ from modem.observation import Observation
 from modem.profile import Profile
 from modem.superframe import DecodedBlocks, Layout, layout
 
-ABSENT = 0.5  # coherence of the pilots below which there is no signal
+_ABSENT = 0.5  # coherence of the pilots below which there is no signal
 _HEARD = 0.7  # the same for a single symbol
 
 
@@ -73,16 +73,19 @@ class SuperframeReader:
         channel: int,
         clock: float,
         earlier: NDArray[np.complex64] | None = None,
+        coherence: float = 0.0,
     ) -> Superframe | None:
         """The superframe, or None where it has no header of its own and no signal is there.
 
-        earlier  channel estimate of the superframe before, if this one continues it
+        earlier    channel estimate of the superframe before, if this one continues it
+        coherence  of that superframe's pilots, 0 when unknown
         """
         margin = self._demodulator.margin
         x, origin = self._history.view(sync.window - margin, self.payload_end(sync, plan), channel)
         here = replace(sync, window=sync.window - origin)
         result = self._demodulator.demodulate(x, here, plan, clock, earlier)
-        if sync.header is None and float(np.median(result.coherence)) < ABSENT:
+        heard = float(np.median(result.coherence))
+        if sync.header is None and heard < max(_ABSENT, 0.8 * coherence):
             return None
         return Superframe(start, result.end + origin, sync, plan, result, plan.decode(result.llr))
 

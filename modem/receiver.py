@@ -27,8 +27,10 @@ from modem.reader import Superframe, SuperframeReader, observe
 from modem.superframe import Layout, layout
 from modem.sync.preamble import DETECTOR_RATE, Detection, PreambleDetector
 from modem.sync.resampler import Resampler
+from modem.tracker import COHERENT
 
 _SAME_S = 0.03  # detections this close together are one
+_LOUDEST = 1e3  # samples beyond are faults of the source, and their squares would overflow
 _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
 _LOOK_BACK_S = 2.3  # longest superframe
 _MAX_BRIDGED = 2  # superframes in a row that may be read without a header of their own
@@ -66,6 +68,7 @@ class _Previous:
     end: float
     header: BurstHeader
     sync: Sync
+    coherence: float
     bridged: int
     first: float
 
@@ -106,13 +109,16 @@ class Receiver:
 
     def process(self, chunk: NDArray[np.float32]) -> list[Event]:
         """Samples (n,) or (n, channels) in, what they complete out."""
-        samples = np.asarray(chunk, np.float32).reshape(len(chunk), -1)
+        samples = np.asarray(chunk, np.float32).reshape(
+            len(chunk), self.channels if len(chunk) == 0 else -1
+        )
         if samples.shape[1] != self.channels:
             raise ConfigError(f"expected {self.channels} channels, got {samples.shape[1]}")
         events: list[Event] = []
         piece = self.sample_rate // 2  # long chunks are taken in steps, so that memory stays flat
         for low in range(0, len(samples), piece):
             part = np.nan_to_num(samples[low : low + piece], posinf=0.0, neginf=0.0)
+            part = np.clip(part, -_LOUDEST, _LOUDEST)
             self._history.append(part)
             for channel, resampler in enumerate(self._resamplers):
                 slow = resampler.process(np.ascontiguousarray(part[:, channel]))
@@ -212,7 +218,8 @@ class Receiver:
             candidate.plan,
             channel,
             self._clock_of(candidate),
-            None if previous is None else previous.sync.channel,
+            previous.sync.channel if previous is not None else None,
+            previous.coherence if previous is not None else 0.0,
         )
         if frame is None:
             self._lose(events, _STOPPED)
@@ -249,7 +256,7 @@ class Receiver:
         """Carry forward what helps with the next superframe, or end the transmission."""
         previous = self._continued(candidate)
         first = frame.start if previous is None else previous.first
-        if not frame.all_lost:
+        if float(np.median(frame.result.coherence)) > COHERENT:
             self._clock = (candidate.profile.name, frame.result.clock, frame.end)
         header = frame.sync.header
         shorter = frame.plan.data_blocks < frame.plan.speed.blocks
@@ -259,8 +266,10 @@ class Receiver:
             events.append(Ended(frame.end / rate, (frame.end - first) / rate, frame.result.stats))
             return
         bridged = 0
+        coherence = float(np.median(frame.result.coherence))
         if header is None:
             assert previous is not None
+            coherence = max(coherence, previous.coherence)
             header = previous.header
             bridged = previous.bridged + 1 if frame.all_lost else 0
         sync = frame.sync
@@ -269,7 +278,7 @@ class Receiver:
         elif previous is not None:
             sync = replace(sync, channel=previous.sync.channel)
         self._previous = _Previous(
-            candidate.profile, candidate.channel, frame.end, header, sync, bridged, first
+            candidate.profile, candidate.channel, frame.end, header, sync, coherence, bridged, first
         )
 
     def _lose(self, events: list[Event], reason: str) -> None:

@@ -24,6 +24,7 @@ _CLOCK_TOLERANCE = 0.2e-6  # a further pass is worth it above this change of the
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
+_CLOCK_SYMBOLS = 6  # fewer symbols tell less of the clock than the superframe before
 _FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
 _PROBES = 4  # symbols that are looked for behind a slip
 
@@ -115,6 +116,8 @@ class SymbolTracker:
                     slip, shift = found
                     offsets[slip + 1 :] += shift
                     continue
+            if clock != 0 and slip is None and plan.symbols < _CLOCK_SYMBOLS:
+                break  # too few symbols to improve on what is known
             slope, jump = fit_line(track.delays, track.coherence, slip)
             settled = abs(slope) < _CLOCK_TOLERANCE * waveform.symbol_samples
             if settled and (slip is not None or np.median(track.coherence[-3:]) >= COHERENT):
@@ -180,22 +183,37 @@ class SymbolTracker:
         each = np.broadcast_to(weight[:, None], pilots.shape)
         np.add.at(looks, pilots, each)
         np.add.at(total, pilots, seen * each)
-        everywhere = np.ones(waveform.carriers.size)
-        known = None
+        known = np.zeros(waveform.carriers.size, np.complex64)
+        sync_noise = np.inf
         if header is not None:
-            known = received[0] * np.conj(sync_cells(self.profile, header))
-            sync_noise = float(self.estimate_channel(known, everywhere)[1].mean())
+            known = self._aligned_sync(received[0], header, track.channel)
+            sync_noise = float(self.estimate_channel(known, np.ones(known.size))[1].mean())
         channel = track.channel
         for _ in range(2):
-            trust = 0.0
-            if known is not None:
-                error = np.average(np.abs(seen - channel[pilots]) ** 2, weights=each)
-                trust = min(float(error) / sync_noise, 1.0)
-            both = total if known is None else total + trust * known
-            channel, _ = self.estimate_channel(
-                both / np.maximum(looks + trust, 1e-9), looks + trust
-            )
+            error = float(np.average(np.abs(seen - channel[pilots]) ** 2, weights=each))
+            trust = min(error / sync_noise, 1.0)
+            mean = (total + trust * known) / np.maximum(looks + trust, 1e-9)
+            raw = mean.astype(np.complex64)
+            channel, _ = self.estimate_channel(raw, looks + trust)
         return channel
+
+    def _aligned_sync(
+        self, received: NDArray[np.complex64], header: BurstHeader, channel: NDArray[np.complex64]
+    ) -> NDArray[np.complex64]:
+        """The channel that the sync symbol shows, with the delay and gain of `channel`: that was
+        estimated with an earlier idea of the clock."""
+        waveform = self.profile.numerology
+        known = received * np.conj(sync_cells(self.profile, header))
+        delay = np.empty(1)
+        gain = np.empty(1, np.complex128)
+        coherence = np.empty(1, np.float32)
+        track_delays(
+            (known * np.conj(channel))[None], waveform.carriers[None], waveform.fft_size,
+            max(1.5, waveform.prefix / 8), 0.0, delay, gain, coherence,
+        )  # fmt: skip
+        turn = np.exp(2j * np.pi / waveform.fft_size * delay[0] * waveform.carriers)
+        gain /= np.mean(np.abs(channel) ** 2) + TINY
+        return np.asarray(known * turn / (gain[0] + TINY), np.complex64)
 
     def _find_slip(
         self,

@@ -106,5 +106,6 @@ def sync_cells(profile: Profile, header: BurstHeader) -> NDArray[np.complex64]:
     """(carriers,) cells of the sync symbol: training and header."""
     waveform = profile.numerology
     cells = waveform.reference.copy()
-    cells[waveform.header_index] = header.cells(waveform.header_index.size)
+    # The header repeats over the carriers; without the turn by the reference it would be a pulse.
+    cells[waveform.header_index] *= header.cells(waveform.header_index.size)
     return cells

@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from modem.fec.base_graph import MAX_RATE, choose, lift
-from modem.fec.ldpc_kernel import LLR_LIMIT, decode_blocks
+from modem.fec.ldpc_kernel import decode_blocks
 
 Bits = npt.NDArray[np.uint8]
 
 _MAX_K = 22 * 384
+
+# No channel is surer than this, and messages must stay far below the decoder's own limit: a total
+# that is clipped forgets what the channel said.
+_SURE = np.float32(100.0)
 
 
 class DecodeResult(NamedTuple):
@@ -96,7 +100,7 @@ class LdpcCode:
         llr = np.ascontiguousarray(llr, np.float32)
         if llr.ndim != 2 or llr.shape[1] != self.n:
             raise ValueError(f"llr must be (blocks, {self.n}), got {llr.shape}")
-        llr = np.clip(llr, -LLR_LIMIT, LLR_LIMIT)
+        llr = np.clip(llr, -_SURE, _SURE)
         unknown = np.isnan(llr)
         if unknown.any():
             llr[unknown] = 0

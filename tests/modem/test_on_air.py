@@ -126,7 +126,7 @@ class Second:
         cells = qam((u @ kernel % 2).reshape(128, 2))
         out = self.ref.copy()
         count = out[1::2].size
-        out[1::2] = cells[golden(128)[np.arange(count) % 128]]
+        out[1::2] *= cells[golden(128)[np.arange(count) % 128]]
         return out
 
     def payload(self, packets: list[bytes]) -> np.ndarray:

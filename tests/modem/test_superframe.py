@@ -172,7 +172,6 @@ def test_silence_and_noise_give_no_packets(name: str) -> None:
         assert found.failed == found.blocks == speed.blocks + plan.parity_blocks
 
 
-@pytest.mark.xfail(strict=True, reason="the LDPC decoder loses weak bits beside LLRs at its limit")
 def test_weak_errors_among_very_sure_bits_are_corrected() -> None:
     """A recording without noise but for a few carriers: LLRs of 1e6 beside wrong ones of 3."""
     profile = modem.profiles["mp3"]
