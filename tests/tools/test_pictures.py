@@ -10,6 +10,8 @@ from PIL import Image
 
 import imaging
 
+PIXELS, PACKED = pictures.RESTORED_MEDIA
+
 
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,6 +41,35 @@ def test_pixels_arrive_exact_and_smaller(dialtone, photo, tmp_path, mode):
         assert got.mode == mode
         assert np.array_equal(np.asarray(got), np.asarray(wanted))
     assert not list((tmp_path / "in").glob("*.pixels"))
+
+
+@pytest.mark.parametrize("level", [1, 6, 9])
+def test_a_png_arrives_byte_for_byte_in_fewer_bytes(dialtone, photo, tmp_path, level):
+    source = tmp_path / "photo.png"
+    with Image.open(photo) as image:
+        image.save(source, compress_level=level)
+    sound = {}
+    for how in ("packed", "as-is"):
+        sound[how] = tmp_path / f"{how}.wav"
+        extra = ["--as-is"] if how == "as-is" else []
+        sent = dialtone(
+            "send", source, "--plain", "-p", "cable", "-o", sound[how], "--json", *extra
+        ).event("sent")
+        assert (sent["file"], sent["bytes"]) == ("photo.png", source.stat().st_size)
+        answer = dialtone("receive", sound[how], "-d", tmp_path / how, "--json")
+        assert answer.code == 0
+        assert answer.event("received")["bytes"] == source.stat().st_size
+        assert (tmp_path / how / "photo.png").read_bytes() == source.read_bytes()
+        assert [p.name for p in (tmp_path / how).iterdir() if p.suffix] == ["photo.png"]
+    assert sound["packed"].stat().st_size <= sound["as-is"].stat().st_size
+
+
+def test_a_png_that_only_claims_to_be_one_goes_as_it_is(dialtone, tmp_path):
+    source = tmp_path / "false.png"
+    source.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(200)))
+    answer = dialtone("loopback", source, "-p", "cable", "-d", tmp_path / "in", "--json")
+    assert answer.code == 0
+    assert (tmp_path / "in" / "false.png").read_bytes() == source.read_bytes()
 
 
 def test_loopback_compares_pixels(dialtone, photo):
@@ -71,13 +102,16 @@ def test_fit_says_when_it_cannot(dialtone, photo, tmp_path):
     assert "too short" in answer.err
 
 
-def test_hostile_pixels_leave_the_raw_file(tmp_path):
-    raw = tmp_path / "evil.pixels"
-    raw.write_bytes(b"DTPX" + bytes(60))
+@pytest.mark.parametrize(
+    ("name", "media", "head"), [("evil.pixels", PIXELS, b"DTPX"), ("e.png.packed", PACKED, b"DTPR")]
+)
+def test_hostile_pictures_leave_the_raw_file(tmp_path, name, media, head):
+    raw = tmp_path / name
+    raw.write_bytes(head + bytes(60))
     with pytest.raises(Failure) as caught:
-        pictures.restore(raw)
+        pictures.restore(raw, media)
     assert caught.value.code == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["evil.pixels"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_restored_picture_never_replaces_another(tmp_path):
@@ -87,7 +121,7 @@ def test_a_restored_picture_never_replaces_another(tmp_path):
     for _ in range(2):
         raw = tmp_path / "a.pixels"
         raw.write_bytes(imaging.encode_exact(pixels))
-        names.append(pictures.restore(raw).name)
+        names.append(pictures.restore(raw, PIXELS).path.name)
     assert names == ["a (1).png", "a (1).png"]  # the same picture is not stored twice
     assert (tmp_path / "a.png").read_bytes() == b"something else"
 

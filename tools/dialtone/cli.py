@@ -101,6 +101,9 @@ def send(
             help="A picture: send its exact pixels instead of the file's bytes. Arrives as PNG.",
         ),
     ] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="A PNG: send its bytes as they are, not repacked.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how long it would take; write nothing.")
     ] = False,
@@ -131,6 +134,7 @@ def send(
             repeat=repeat,
             fit_s=fit,
             pixels=pixels,
+            as_is=as_is,
             dry_run=dry_run,
         ),
         Output(as_json, data_on_stdout=output == "-"),

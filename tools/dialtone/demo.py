@@ -106,21 +106,15 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
     from dialtone.analysis import analyse_into
     from dialtone.audio import open_audio
     from dialtone.inspector import judge
-    from dialtone.pipeline import Payload, Sending, bit_rate
+    from dialtone.pictures import RESTORED_MEDIA, file_payload, restore
+    from dialtone.pipeline import Sending, bit_rate
     from dialtone.report import draw
 
     profile = modem.profiles[way.profile]
     speed = profile.speeds[profile.default_speed - 1]
     with (
-        photo.open("rb") as stream,
-        closing(
-            Sending(
-                Payload(stream, photo.name, photo.stat().st_size),
-                profile,
-                speed,
-                framing.Passphrase(passphrase),
-            )
-        ) as sending,
+        file_payload(photo) as payload,
+        closing(Sending(payload, profile, speed, framing.Passphrase(passphrase))) as sending,
     ):
         sound = folder / way.sound
         _write_heard(list(sending.samples()), profile.sample_rate, sound, seed)
@@ -135,7 +129,11 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
         )
         if not analysis.received:
             raise Failure(f"{way.title}: the photo did not arrive whole", "", ExitCode.INCOMPLETE)
-        analysis.received[0].path.replace(picture)
+        received = analysis.received[0]
+        arrived = received.path
+        if received.media in RESTORED_MEDIA:
+            arrived = restore(arrived, received.media).path
+        arrived.replace(picture)
     verdict = judge(analysis)
     report = folder / f"report-{way.profile}.png"
     draw(analysis, verdict, report)
@@ -149,7 +147,7 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
         air_seconds=sending.air_seconds,
         goodput_bps=bit_rate(photo.stat().st_size, sending.air_seconds),
         speed=f"{speed.number} ({speed.name})",
-        protection=analysis.received[0].protection,
+        protection=received.protection,
     )
 
 

@@ -115,9 +115,12 @@ def _speed_text(profile: str, speed: int) -> str:
 
 def _transfers(analysis: "Analysis") -> list[str]:
     """What the packets add up to."""
-    lines = [f"holds {received.name}, complete" for received in analysis.received]
+    from dialtone.pictures import shown_name
+    from dialtone.reception import shown
+
+    lines = [f"holds {shown_name(received.name)}, complete" for received in analysis.received]
     for transfer in analysis.transfers:
-        what = transfer.name or f"transfer {transfer.transfer_id}"
+        what = shown(transfer)
         if transfer.locked:
             what += " (encrypted)"
         if transfer.have >= transfer.needed and transfer.exact:

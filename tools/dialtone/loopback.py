@@ -4,7 +4,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from dialtone.output import Output, duration, rate, size
 
 if TYPE_CHECKING:
     import framing
-    from dialtone.pipeline import Samples, Sending, Signal
+    from dialtone.pipeline import Payload, Samples, Sending, Signal
     from modem.channel import Channel
 
 
@@ -107,21 +107,24 @@ def loopback_file(options: LoopbackOptions, out: Output) -> None:
     key = _key(options.keys)
     ready.prepare(out)
     from dialtone import pictures
-    from dialtone.pipeline import Payload, Sending
+    from dialtone.pipeline import Sending
     from modem import channel
 
     simulated = channel.parse(options.channel, options.seed)
     profile, speed = profiles.choose(options.profile, options.speed, None)
     path = Path(options.file)
-    with path.open("rb") as stream, _folder(options.folder) as folder:
-        if options.pixels:
-            payload = pictures.pixels_payload(path)
-        else:
-            payload = Payload(stream, path.name, path.stat().st_size)
-        with closing(Sending(payload, profile, speed, key, options.repair)) as sending:
-            passage = pass_through(sending, simulated, folder, options.noise_before_s)
-            exact = passage.received is not None and _exact(path, passage.received, options.pixels)
-            _report(sending, simulated, passage, exact, out)
+    if options.pixels:
+        whole: AbstractContextManager[Payload] = nullcontext(pictures.pixels_payload(path))
+    else:
+        whole = pictures.file_payload(path)
+    with (
+        _folder(options.folder) as folder,
+        whole as payload,
+        closing(Sending(payload, profile, speed, key, options.repair)) as sending,
+    ):
+        passage = pass_through(sending, simulated, folder, options.noise_before_s)
+        exact = passage.received is not None and _exact(path, passage.received, options.pixels)
+        _report(sending, simulated, passage, exact, out)
     if not exact:
         raise Failure(
             "what was sent did not arrive whole" if passage.received is None else "not exact",
@@ -153,9 +156,12 @@ def _exact(path: Path, received: "framing.Received", pixels: bool) -> bool:
     """Whether the received file equals the sent one: byte for byte, or pixel for pixel."""
     from dialtone import pictures
 
+    arrived = received.path
+    if received.media in pictures.RESTORED_MEDIA:
+        arrived = pictures.restore(arrived, received.media).path
     if pixels:
-        return pictures.same_pixels(path, pictures.restore(received.path))
-    return path.read_bytes() == received.path.read_bytes()
+        return pictures.same_pixels(path, arrived)
+    return path.read_bytes() == arrived.read_bytes()
 
 
 def _report(
@@ -181,7 +187,7 @@ def _report(
     )
     sent = sending.payload_bytes or 0
     delivered = rate(bit_rate(sent, passage.air_seconds)) if exact else "nothing"
-    out.say(f"{'exact' if exact else 'NOT exact'}: {sending.payload.name}, {size(sent)}")
+    out.say(f"{'exact' if exact else 'NOT exact'}: {sending.payload.title}, {size(sent)}")
     out.say(
         f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
         f"channel {str(channel) or 'perfect'}"

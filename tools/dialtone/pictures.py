@@ -1,26 +1,69 @@
 """Pictures on their way to bytes and back: exact pixels, and pictures fitted to an air time."""
 
+import errno
 import io
 import os
 import secrets
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import imaging
 from dialtone.errors import ExitCode, Failure
 from dialtone.pipeline import Payload
 from framing.names import candidates
 
-PIXELS_MEDIA = "application/x-dialtone-pixels"
+# On the air these have names of their own: raw pixels must never pose as a PNG at the receiver.
+_PIXELS_MEDIA = "application/x-dialtone-pixels"
 _PIXELS_SUFFIX = ".pixels"
+_PACKED_MEDIA = "application/x-dialtone-png"
+_PACKED_SUFFIX = ".packed"
+RESTORED_MEDIA = (_PIXELS_MEDIA, _PACKED_MEDIA)  # what `restore` makes files of
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PACKED_MAX = 64 << 20  # bytes of a PNG that are looked at as a whole
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
 _FILL = 0.93  # of the bytes that fit the air time, where the picture has so much to tell
+
+
+@contextmanager
+def file_payload(path: Path, pack: bool = True) -> Iterator[Payload]:
+    """A file as a payload, open within the context.
+
+    pack  a PNG goes as its pixels and the recipe that makes the same file of them, where that is
+          shorter: it arrives byte for byte all the same, wherever zlib works as it does here
+    """
+    with path.open("rb") as stream:
+        info = os.fstat(stream.fileno())
+        if not stat.S_ISREG(info.st_mode):  # nobody knows how much a pipe or device holds
+            yield Payload(stream, path.name, None)
+            return
+        packed = _packed(stream, info.st_size) if pack else None
+        if packed is None:
+            yield Payload(stream, path.name, info.st_size)
+            return
+    name = path.name + _PACKED_SUFFIX
+    yield Payload(io.BytesIO(packed), name, len(packed), _PACKED_MEDIA, info.st_size, path.name)
+
+
+def _packed(stream: BinaryIO, size: int) -> bytes | None:
+    """The short form of a PNG file; None for all others, with the stream at its beginning."""
+    if size > _PACKED_MAX or stream.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
+        stream.seek(0)
+        return None
+    stream.seek(0)
+    packed = imaging.pack_png(stream.read())
+    stream.seek(0)
+    return packed
 
 
 def pixels_payload(path: Path) -> Payload:
     """A picture's exact pixels as a payload. Raises ImagingError where it is no picture."""
     data = imaging.encode_exact(imaging.load(path).pixels)
-    # On the air under a name of its own: raw pixels must never pose as a PNG at the receiver.
-    return Payload(io.BytesIO(data), path.stem + _PIXELS_SUFFIX, len(data), PIXELS_MEDIA)
+    return Payload(io.BytesIO(data), path.stem + _PIXELS_SUFFIX, len(data), _PIXELS_MEDIA)
 
 
 def fitted_payload(path: Path, seconds: float, air_seconds: Callable[[Payload], float]) -> Payload:
@@ -43,23 +86,45 @@ def fitted_payload(path: Path, seconds: float, air_seconds: Callable[[Payload], 
     return Payload(io.BytesIO(fitted.data), name, len(fitted.data), f"image/{fitted.format}")
 
 
-def restore(path: Path) -> Path:
-    """Turn a received pixel file into a PNG beside it; returns the PNG's path.
+def shown_name(name: str) -> str:
+    """What people know a transfer of that name as."""
+    return name.removesuffix(_PACKED_SUFFIX)
 
-    The PNG appears whole or not at all; the pixel file goes once the PNG is there, and stays
-    where the pixels cannot be decoded. Raises Failure then.
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A picture file made of what arrived. note: what is different from the sent file, if it is."""
+
+    path: Path
+    size: int
+    note: str = ""
+
+
+def restore(path: Path, media: str) -> Restored:
+    """Turn received pixels or a packed PNG into a PNG file beside it.
+
+    The PNG appears whole or not at all; what it was made of goes once the PNG is there, and
+    stays where it cannot be decoded. Raises Failure then.
     """
+    note = ""
     try:
-        png = imaging.save_png(imaging.decode_exact(path.read_bytes()))
+        if media == _PACKED_MEDIA:
+            png, identical = imaging.unpack_png(path.read_bytes())
+            if not identical:
+                note = "the same pixels, but this machine's zlib packs them in other bytes"
+        else:
+            png = imaging.save_png(imaging.decode_exact(path.read_bytes()))
     except imaging.ImagingError as error:
         raise Failure(
-            f"{path.name} arrived, but its pixels cannot be read: {error}",
+            f"{path.name} arrived, but it cannot be made a picture: {error}",
             f"the bytes as they were sent are in {path}",
             ExitCode.INCOMPLETE,
         ) from error
-    final = _write(png, path.parent, path.stem + ".png")
+    name = path.name.removesuffix(_PIXELS_SUFFIX).removesuffix(_PACKED_SUFFIX)
+    name = name.removesuffix(".png") + ".png"
+    final = _write(png, path.parent, name)
     path.unlink()
-    return final
+    return Restored(final, len(png), note)
 
 
 def same_pixels(one: Path, other: Path) -> bool:
@@ -101,6 +166,11 @@ def _write(data: bytes, folder: Path, name: str) -> Path:
             except FileExistsError:
                 if final.is_file() and final.read_bytes() == data:
                     return final
+            except OSError as error:
+                if error.errno not in _NO_LINKS or final.exists():
+                    raise
+                temporary.rename(final)
+                return final
             else:
                 return final
     finally:

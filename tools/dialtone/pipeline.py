@@ -30,14 +30,23 @@ _PIECE = 4096
 class Payload:
     """What is to be sent.
 
-    size   bytes in the stream; None where that is not known, as on stdin
-    media  what it is, for the receiver; empty for plain bytes
+    size        bytes in the stream; None where that is not known, as on stdin
+    media       what it is, for the receiver; empty for plain bytes
+    file_bytes  size of the file that the stream stands for, where it is another
+    file_name   name of that file
     """
 
     stream: BinaryIO
     name: str
     size: int | None
     media: str = ""
+    file_bytes: int | None = None
+    file_name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people know it as."""
+        return self.file_name or self.name
 
 
 class Sending:
@@ -78,7 +87,9 @@ class Sending:
 
     @property
     def payload_bytes(self) -> int | None:
-        """Bytes of the payload; None while a stream of unknown size has not ended."""
+        """Bytes of the file; None while a stream of unknown size has not ended."""
+        if self.payload.file_bytes is not None:
+            return self.payload.file_bytes
         plan = self._outgoing.plan
         return plan.file_bytes if plan else None
 
@@ -90,7 +101,7 @@ class Sending:
     def facts(self, packets: int, air_seconds: float) -> dict[str, object]:
         """What JSON events say of a transfer."""
         return {
-            "file": self.payload.name,
+            "file": self.payload.title,
             "bytes": self.payload_bytes,
             "air_seconds": air_seconds,
             "goodput_bps": bit_rate(self.payload_bytes, air_seconds),

@@ -75,7 +75,7 @@ class Report:
     def state(self) -> str:
         """What is on its way, for a progress bar."""
         heard = self._pending()
-        return ", ".join(f"{p.name or p.transfer_id} {p.have}/{p.needed}" for p in heard)
+        return ", ".join(f"{shown(p)} {p.have}/{p.needed}" for p in heard)
 
     def kept(self) -> str:
         """What an interruption leaves, for a sentence."""
@@ -103,26 +103,30 @@ class Report:
         return [p for p in self._inbox.pending() if p.transfer_id in self._receiving.transfers]
 
     def _deliver(self, received: "framing.Received", signal: Signal | None) -> None:
-        path = received.path
-        if received.media == pictures.PIXELS_MEDIA:
+        path, n_bytes, note = received.path, received.size, ""
+        if received.media in pictures.RESTORED_MEDIA:
             try:
-                path = pictures.restore(path)
+                restored = pictures.restore(path, received.media)
             except Failure as failure:
                 self._failures.append(failure)
                 return
+            path, n_bytes, note = restored.path, restored.size, restored.note
         self.delivered += 1
-        facts: dict[str, object] = {} if signal is None else signal_facts(received.size, signal)
+        facts: dict[str, object] = {} if signal is None else signal_facts(n_bytes, signal)
         self.out.event(
             "received",
             file=path,
-            bytes=received.size,
+            bytes=n_bytes,
             **facts,
             transfer=received.transfer_id,
             protection=received.protection,
             media=received.media,
             sha256=received.sha256,
+            note=note,
         )
-        self.out.say(f"received {path}: {_summary(received, signal)}")
+        self.out.say(f"received {path}: {_summary(received, n_bytes, signal)}")
+        if note:
+            self.out.say(f"note: {note}")
 
     def _reject(self, refused: "framing.Refused") -> None:
         code = KIND_CODES.get(refused.kind, ExitCode.INCOMPLETE)
@@ -134,7 +138,7 @@ class Report:
 
     def _lament(self, progress: "framing.Progress") -> None:
         """A transfer that was heard but did not become a file."""
-        name = progress.name or f"transfer {progress.transfer_id}"
+        name = shown(progress)
         about = "" if progress.exact else "about "
         facts = {
             "transfer": progress.transfer_id,
@@ -179,6 +183,13 @@ class Report:
         )
 
 
+def shown(progress: "framing.Progress") -> str:
+    """What to call an unfinished transfer."""
+    if progress.name:
+        return pictures.shown_name(progress.name)
+    return f"transfer {progress.transfer_id}"
+
+
 def signal_facts(n_bytes: int, signal: Signal) -> dict[str, object]:
     """What JSON events say of the signal that brought a file."""
     return {
@@ -192,16 +203,16 @@ def signal_facts(n_bytes: int, signal: Signal) -> dict[str, object]:
     }
 
 
-def _summary(received: "framing.Received", signal: Signal | None) -> str:
+def _summary(received: "framing.Received", n_bytes: int, signal: Signal | None) -> str:
     how = {"encrypted": "was encrypted", "clear key": "the key came along", "plain": "in the clear"}
     protection = how.get(received.protection, received.protection)
     if signal is None:
-        return f"{size(received.size)}, from packets of earlier recordings, {protection}"
+        return f"{size(n_bytes)}, from packets of earlier recordings, {protection}"
     lost = f", {count(signal.packets_lost, 'packet')} lost and replaced" * bool(signal.packets_lost)
     seconds = signal.air_seconds
     return (
-        f"{size(received.size)} in {duration(seconds)} "
-        f"({rate(bit_rate(received.size, seconds))}), {protection}\n"
+        f"{size(n_bytes)} in {duration(seconds)} "
+        f"({rate(bit_rate(n_bytes, seconds))}), {protection}\n"
         f"profile {signal.profile}, speed {signal.speed}, SNR {signal.snr_db:.1f} dB, "
         f"clock {signal.clock_ppm:+.1f} ppm{lost}"
     )

@@ -1,8 +1,6 @@
 """The command `send`: a file or picture into a sound file or onto stdout."""
 
-import os
 import secrets
-import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from dialtone import keys, profiles, ready
 from dialtone.errors import ExitCode, Failure
@@ -42,6 +40,7 @@ class SendOptions:
     repeat: int
     fit_s: float | None
     pixels: bool
+    as_is: bool
     dry_run: bool
 
     @property
@@ -126,6 +125,8 @@ def _check(options: SendOptions) -> None:
         raise Failure("--for and --speed exclude each other", "give one of them")
     if options.pixels and options.fit_s is not None:
         raise Failure("--pixels and --fit exclude each other", "give one of them")
+    if options.as_is and (options.pixels or options.fit_s is not None):
+        raise Failure("--as-is sends the file, --pixels and --fit the picture", "give one of them")
     if options.file == "-" and (options.pixels or options.fit_s is not None):
         raise Failure("--pixels and --fit need a picture file, not stdin", "give the file's name")
 
@@ -155,14 +156,8 @@ def _payload(
         )
         yield pictures.fitted_payload(path, options.fit_s, air_seconds)
     else:
-        with path.open("rb") as stream:
-            yield Payload(stream, path.name, _length(stream))
-
-
-def _length(stream: BinaryIO) -> int | None:
-    """Bytes in a file; None for a pipe or device, whose length nobody knows."""
-    info = os.fstat(stream.fileno())
-    return info.st_size if stat.S_ISREG(info.st_mode) else None
+        with pictures.file_payload(path, pack=not options.as_is) as payload:
+            yield payload
 
 
 def _write(sending: "Sending", path: str, kbps: int | None, out: Output) -> None:
@@ -249,7 +244,7 @@ def _summary(sending: "Sending", packets: int, air_seconds: float) -> str:
 
     sent = sending.payload_bytes
     return (
-        f"{sending.payload.name}: {size(sent or 0)} in {duration(air_seconds)} of sound, "
+        f"{sending.payload.title}: {size(sent or 0)} in {duration(air_seconds)} of sound, "
         f"{rate(bit_rate(sent, air_seconds))}\n"
         f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
         f"{count(packets, 'packet')}, {keys.protection(sending.key)}"
