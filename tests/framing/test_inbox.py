@@ -179,9 +179,9 @@ def test_the_right_key_while_packets_still_come(kit, tmp_path):
 def test_scrypt_runs_once(kit, tmp_path, monkeypatch):
     calls = []
 
-    def counted(*args):
+    def counted(*args, **options):
         calls.append(1)
-        return cipher.scrypt(*args)
+        return cipher.scrypt(*args, **options)
 
     packets = list(kit.send(kit.noise(60_000), key=kit.locked, repeat=2))
     monkeypatch.setattr("framing.keys.scrypt", counted)

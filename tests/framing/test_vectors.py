@@ -74,7 +74,7 @@ class Opener:
             elif kind == 2:
                 n = 1 << body[16]
                 wrap = hashlib.scrypt(
-                    passphrase.encode(), salt=body[:16], n=n, r=8, p=1, dklen=32, maxmem=1 << 26
+                    passphrase.encode(), salt=body[:16], n=n, r=8, p=3, dklen=32, maxmem=1 << 26
                 )
                 self.key = gcm(wrap, 0, body[17:])
         assert (self.key is None) == (header[1] == 0)
