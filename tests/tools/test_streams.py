@@ -79,6 +79,15 @@ def test_a_reader_that_leaves_is_no_error_message(start, tmp_path):
     assert sender.stderr.read() == b""
 
 
+def test_a_reader_of_events_that_leaves_is_no_error_message(start):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("profiles", "--json", stdout=writing)
+    os.close(writing)
+    assert process.wait(DEADLINE_S) == 1
+    assert process.stderr.read() == b""
+
+
 def test_the_first_run_tells_of_its_compilation(start, recordings, tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
     sender = start(

@@ -49,6 +49,8 @@ class translated:  # noqa: N801  reads as a word: with translated(): ...
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, BrokenPipeError):
+            return
         if error is not None and isinstance(error.__cause__, BrokenPipeError):
             raise error.__cause__
         failure = explain(error) if isinstance(error, Exception) else None
