@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from dialtone.analysis import FFT_SIZE, Columns, analyse
 from dialtone.audio import open_audio
-from dialtone.inspector import judge
+from dialtone.verdict import judge
 from PIL import Image
 
 

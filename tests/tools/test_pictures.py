@@ -1,5 +1,8 @@
 """Pictures on the command line: exact pixels, and pictures fitted to an air time."""
 
+import hashlib
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +65,79 @@ def test_a_png_arrives_byte_for_byte_in_fewer_bytes(dialtone, photo, tmp_path, l
         assert (tmp_path / how / "photo.png").read_bytes() == source.read_bytes()
         assert [p.name for p in (tmp_path / how).iterdir() if p.suffix] == ["photo.png"]
     assert sound["packed"].stat().st_size <= sound["as-is"].stat().st_size
+
+
+@pytest.fixture(scope="session")
+def png(photo: Path) -> Path:
+    """The same picture as a PNG that no zlib other than Python's has packed."""
+    with Image.open(photo) as image:
+        header = struct.pack(">IIBBBBB", *image.size, 8, 2, 0, 0, 0)
+        rows = b"".join(b"\0" + row.tobytes() for row in np.asarray(image))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    path = photo.with_name("by hand.PNG")
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            for name, body in chunks
+        )
+    )
+    return path
+
+
+def test_a_packed_png_keeps_its_name_and_says_what_it_took(dialtone, png, tmp_path):
+    sound, folder = tmp_path / "x.wav", tmp_path / "in"
+    options = ("send", png, "--plain", "-p", "cable", "--json")
+    planned = dialtone(*options, "--dry-run").event("planned")
+    sent = dialtone(*options, "-o", sound).event("sent")
+    assert planned["payload_bytes"] == sent["payload_bytes"] < 0.8 * sent["bytes"]
+    for _ in range(2):  # a file that is there already is not stored twice
+        received = dialtone("receive", sound, "-d", folder, "--json").event("received")
+        assert received["file"] == str(folder / png.name)
+        assert received["payload_bytes"] == sent["payload_bytes"]
+        assert received["sha256"] == hashlib.sha256(png.read_bytes()).hexdigest()
+        assert received["note"] == ""
+    assert [path.name for path in folder.iterdir() if path.is_file()] == [png.name]
+
+    (folder / png.name).write_bytes(b"something else")
+    received = dialtone("receive", sound, "-d", folder, "--json").event("received")
+    assert received["file"] == str(folder / "by hand (1).PNG")
+    assert (folder / "by hand (1).PNG").read_bytes() == png.read_bytes()
+
+
+def test_leftovers_of_an_earlier_failure_do_not_change_the_name(png, tmp_path):
+    packed = imaging.pack_png(png.read_bytes())
+    assert packed is not None
+    raw = tmp_path / "photo.png (1).packed"
+    raw.write_bytes(packed)
+    assert pictures.restore(raw, PACKED).path == tmp_path / "photo.png"
+
+
+def test_another_zlib_at_the_receiver_is_said_and_loses_nothing(
+    dialtone, png, tmp_path, monkeypatch
+):
+    sound = tmp_path / "x.wav"
+    assert dialtone("send", png, "--plain", "-p", "cable", "-o", sound).code == 0
+    genuine = zlib.compressobj
+    monkeypatch.setattr(zlib, "compressobj", lambda level, *more: genuine(1, *more))
+    for extra in ((), ("--json",)):
+        answer = dialtone("receive", sound, "-d", tmp_path / "in", *extra)
+        assert answer.code == 0
+        said = answer.event("received")["note"] if extra else answer.err
+        assert "same pixels" in said
+    got = tmp_path / "in" / png.name
+    assert got.read_bytes() != png.read_bytes()
+    assert np.array_equal(imaging.load(got).pixels, imaging.load(png).pixels)
+
+
+def test_loopback_sends_a_png_packed_or_as_it_is(dialtone, png):
+    options = ("loopback", png, "-p", "cable", "--json")
+    packed = dialtone(*options).event("loopback")
+    whole = dialtone(*options, "--as-is").event("loopback")
+    assert packed["exact"] is whole["exact"] is True
+    assert packed["bytes"] == whole["bytes"] == whole["payload_bytes"] == png.stat().st_size
+    assert packed["payload_bytes"] < 0.8 * packed["bytes"]
+    assert dialtone(*options, "--as-is", "--pixels").code == 2
 
 
 def test_a_png_that_only_claims_to_be_one_goes_as_it_is(dialtone, tmp_path):

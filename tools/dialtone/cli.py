@@ -11,6 +11,7 @@ import typer
 
 from dialtone.keys import KeyOptions
 from dialtone.options import (
+    AsIs,
     ChannelSpec,
     Fit,
     Folder,
@@ -101,9 +102,7 @@ def send(
             help="A picture: send its exact pixels instead of the file's bytes. Arrives as PNG.",
         ),
     ] = False,
-    as_is: Annotated[
-        bool, typer.Option("--as-is", help="A PNG: send its bytes as they are, not repacked.")
-    ] = False,
+    as_is: AsIs = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how long it would take; write nothing.")
     ] = False,
@@ -234,6 +233,7 @@ def loopback(
     pixels: Annotated[
         bool, typer.Option("--pixels", help="A picture: send and compare its exact pixels.")
     ] = False,
+    as_is: AsIs = False,
     as_json: Json = False,
 ) -> None:
     """Send, simulate a channel, receive and compare, all in memory.
@@ -261,6 +261,7 @@ def loopback(
             keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
             repair=repair / 100,
             pixels=pixels,
+            as_is=as_is,
         ),
         Output(as_json),
     )

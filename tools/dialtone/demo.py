@@ -7,69 +7,22 @@ them are written into a folder.
 import secrets
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dialtone import ready
+from dialtone.demo_ways import WAYS, Passed, Way
 from dialtone.errors import ExitCode, Failure
 from dialtone.interrupts import HeldSignals
 from dialtone.output import Meter, Output, duration, rate, size
 from dialtone.whole import whole_file
 
 if TYPE_CHECKING:
-    from dialtone.analysis import Analysis
-    from dialtone.inspector import Verdict
     from dialtone.pipeline import Samples
 
 _MP3_KBPS = 128
 _CALL = "skew=80,band=300-3400,noise=-45,g711u"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way for the photo to go."""
-
-    title: str
-    profile: str
-    sound: str  # file name of what the receiver hears
-    explanation: str
-
-
-WAYS = (
-    Way(
-        "A phone call",
-        "phone",
-        "call.wav",
-        "The sound went through a simulated call: only 300 to 3400 Hz pass, the G.711 codec of "
-        "the telephone network rounds every sample to 8 bits, noise at −45 dBFS lies over it, "
-        "and the receiver's clock runs 80 millionths off the sender's.",
-    ),
-    Way(
-        "An MP3 file",
-        "mp3",
-        "photo.mp3",
-        "The sound was saved as an ordinary MP3 file of 128 kbit/s. MP3 throws away what people "
-        "do not hear; the modem puts its signal where it survives that.",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What became of the photo on one way. Paths are relative to the demo's folder."""
-
-    way: Way
-    analysis: "Analysis"
-    verdict: "Verdict"
-    picture: Path
-    report: Path
-    exact: bool
-    air_seconds: float
-    goodput_bps: float
-    speed: str
-    protection: str
 
 
 def run_demo(folder: Path, seed: int, out: Output) -> None:
@@ -105,7 +58,7 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
     import modem
     from dialtone.analysis import analyse_into
     from dialtone.audio import open_audio
-    from dialtone.inspector import judge
+    from dialtone.verdict import judge
     from dialtone.pictures import RESTORED_MEDIA, file_payload, restore
     from dialtone.pipeline import Sending, bit_rate
     from dialtone.report import draw

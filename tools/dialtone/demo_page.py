@@ -4,7 +4,7 @@ import html
 from pathlib import Path
 from string import Template
 
-from dialtone.demo import Passed
+from dialtone.demo_ways import Passed
 from dialtone.output import duration, rate, size
 from dialtone.whole import whole_file
 

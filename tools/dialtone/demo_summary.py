@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from PIL import Image
 
-from dialtone.demo import Passed
+from dialtone.demo_ways import Passed
 from dialtone.output import duration, rate, size
 from dialtone.report import BAD, FAINT_INK, GOOD, STYLE
 from dialtone.whole import whole_file

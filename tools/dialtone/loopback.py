@@ -34,6 +34,7 @@ class LoopbackOptions:
     keys: KeyOptions
     repair: float
     pixels: bool
+    as_is: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def pass_through(
 
 def loopback_file(options: LoopbackOptions, out: Output) -> None:
     """Do what `dialtone loopback` was asked to do. Raises Failure unless all is exact."""
+    if options.as_is and options.pixels:
+        raise Failure("--as-is sends the file, --pixels the picture", "give one of them")
     key = _key(options.keys)
     ready.prepare(out)
     from dialtone import pictures
@@ -116,7 +119,7 @@ def loopback_file(options: LoopbackOptions, out: Output) -> None:
     if options.pixels:
         whole: AbstractContextManager[Payload] = nullcontext(pictures.pixels_payload(path))
     else:
-        whole = pictures.file_payload(path)
+        whole = pictures.file_payload(path, pack=not options.as_is)
     with (
         _folder(options.folder) as folder,
         whole as payload,
@@ -185,7 +188,7 @@ def _report(
         times_real_time_sending=times_sending,
         times_real_time_receiving=times_receiving,
     )
-    sent = sending.payload_bytes or 0
+    sent = sending.file_bytes or 0
     delivered = rate(bit_rate(sent, passage.air_seconds)) if exact else "nothing"
     out.say(f"{'exact' if exact else 'NOT exact'}: {sending.payload.title}, {size(sent)}")
     out.say(

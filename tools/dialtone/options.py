@@ -90,3 +90,6 @@ Fit = Annotated[
         help="A picture: compress it so that it takes this air time, never more.",
     ),
 ]
+AsIs = Annotated[
+    bool, typer.Option("--as-is", help="A PNG: send its bytes as they are, not repacked.")
+]

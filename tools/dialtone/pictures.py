@@ -1,8 +1,10 @@
 """Pictures on their way to bytes and back: exact pixels, and pictures fitted to an air time."""
 
 import errno
+import hashlib
 import io
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -14,13 +16,14 @@ from typing import BinaryIO
 import imaging
 from dialtone.errors import ExitCode, Failure
 from dialtone.pipeline import Payload
-from framing.names import candidates
+from framing.names import candidates, safe_name
 
 # On the air these have names of their own: raw pixels must never pose as a PNG at the receiver.
 _PIXELS_MEDIA = "application/x-dialtone-pixels"
 _PIXELS_SUFFIX = ".pixels"
 _PACKED_MEDIA = "application/x-dialtone-png"
 _PACKED_SUFFIX = ".packed"
+_COPY = re.compile(r"(\.\w+) \(\d+\)$")  # how the inbox tells packed files of one name apart
 RESTORED_MEDIA = (_PIXELS_MEDIA, _PACKED_MEDIA)  # what `restore` makes files of
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -93,10 +96,15 @@ def shown_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A picture file made of what arrived. note: what is different from the sent file, if it is."""
+    """A picture file made of what arrived.
+
+    sha256  of the file, 64 hexadecimal digits
+    note    what is different from the sent file, if it is
+    """
 
     path: Path
     size: int
+    sha256: str
     note: str = ""
 
 
@@ -120,11 +128,12 @@ def restore(path: Path, media: str) -> Restored:
             f"the bytes as they were sent are in {path}",
             ExitCode.INCOMPLETE,
         ) from error
-    name = path.name.removesuffix(_PIXELS_SUFFIX).removesuffix(_PACKED_SUFFIX)
-    name = name.removesuffix(".png") + ".png"
+    name = path.stem + ".png"
+    if media == _PACKED_MEDIA:
+        name = safe_name(_COPY.sub(r"\1", shown_name(path.name)))
     final = _write(png, path.parent, name)
     path.unlink()
-    return Restored(final, len(png), note)
+    return Restored(final, len(png), hashlib.sha256(png).hexdigest(), note)
 
 
 def same_pixels(one: Path, other: Path) -> bool:

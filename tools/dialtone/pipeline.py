@@ -86,10 +86,13 @@ class Sending:
         return self._outgoing.transfer_id
 
     @property
-    def payload_bytes(self) -> int | None:
+    def file_bytes(self) -> int | None:
         """Bytes of the file; None while a stream of unknown size has not ended."""
-        if self.payload.file_bytes is not None:
-            return self.payload.file_bytes
+        return self.payload_bytes if self.payload.file_bytes is None else self.payload.file_bytes
+
+    @property
+    def payload_bytes(self) -> int | None:
+        """Bytes that stand for the file on the air; None where the file's are not known."""
         plan = self._outgoing.plan
         return plan.file_bytes if plan else None
 
@@ -102,9 +105,10 @@ class Sending:
         """What JSON events say of a transfer."""
         return {
             "file": self.payload.title,
-            "bytes": self.payload_bytes,
+            "bytes": self.file_bytes,
+            "payload_bytes": self.payload_bytes,
             "air_seconds": air_seconds,
-            "goodput_bps": bit_rate(self.payload_bytes, air_seconds),
+            "goodput_bps": bit_rate(self.file_bytes, air_seconds),
             "profile": self.profile.name,
             "speed": self.speed.number,
             "packets": packets,

@@ -103,14 +103,15 @@ class Report:
         return [p for p in self._inbox.pending() if p.transfer_id in self._receiving.transfers]
 
     def _deliver(self, received: "framing.Received", signal: Signal | None) -> None:
-        path, n_bytes, note = received.path, received.size, ""
+        path, n_bytes, sha256, note = received.path, received.size, received.sha256, ""
         if received.media in pictures.RESTORED_MEDIA:
             try:
                 restored = pictures.restore(path, received.media)
             except Failure as failure:
                 self._failures.append(failure)
                 return
-            path, n_bytes, note = restored.path, restored.size, restored.note
+            path, n_bytes = restored.path, restored.size
+            sha256, note = restored.sha256, restored.note
         self.delivered += 1
         facts: dict[str, object] = {} if signal is None else signal_facts(n_bytes, signal)
         self.out.event(
@@ -121,7 +122,8 @@ class Report:
             transfer=received.transfer_id,
             protection=received.protection,
             media=received.media,
-            sha256=received.sha256,
+            payload_bytes=received.size,
+            sha256=sha256,
             note=note,
         )
         self.out.say(f"received {path}: {_summary(received, n_bytes, signal)}")

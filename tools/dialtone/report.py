@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from dialtone.analysis import FFT_SIZE, Analysis
-from dialtone.inspector import Verdict, is_whole
+from dialtone.verdict import Verdict, is_whole
 from dialtone.whole import whole_file
 
 if TYPE_CHECKING:

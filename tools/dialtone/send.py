@@ -242,9 +242,10 @@ def _report(sending: "Sending", options: SendOptions, out: Output) -> None:
 def _summary(sending: "Sending", packets: int, air_seconds: float) -> str:
     from dialtone.pipeline import bit_rate
 
-    sent = sending.payload_bytes
+    sent, payload = sending.file_bytes, sending.payload_bytes
+    packed = "" if payload == sent else f", packed into {size(payload or 0)}"
     return (
-        f"{sending.payload.title}: {size(sent or 0)} in {duration(air_seconds)} of sound, "
+        f"{sending.payload.title}: {size(sent or 0)}{packed} in {duration(air_seconds)} of sound, "
         f"{rate(bit_rate(sent, air_seconds))}\n"
         f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
         f"{count(packets, 'packet')}, {keys.protection(sending.key)}"
