@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 import imaging
 from imaging import png_recipe
@@ -19,6 +19,11 @@ from imaging.errors import ImagingError
 
 from .conftest import PHOTO
 
+# Pillow may bring a zlib of its own, whose streams Python's does not make.
+same_zlib = pytest.mark.skipif(
+    ("ng" in (features.version("zlib") or "")) != ("ng" in zlib.ZLIB_RUNTIME_VERSION),
+    reason="Pillow packs with another zlib than Python",
+)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
 
@@ -109,11 +114,13 @@ def pillow_png(pixels: np.ndarray, mode: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.skipif("ng" in zlib.ZLIB_RUNTIME_VERSION, reason="the photo was packed by zlib")
 def test_the_photo_of_the_program():
     data = PHOTO.read_bytes()
     assert len(check_identical(data)) <= 0.75 * len(data)
 
 
+@same_zlib
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "I;16"])
 @pytest.mark.parametrize(
     "options",
@@ -131,6 +138,7 @@ def test_pictures_of_few_colours_come_back_if_packed(landscape, mode):
     assert packed is None or imaging.unpack_png(packed) == (data, True)
 
 
+@same_zlib
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_samples_of_less_than_a_byte(bits):
     y, x = np.mgrid[0:200, 0:301]
@@ -204,6 +212,7 @@ def test_what_follows_the_end_comes_along(landscape):
     check_identical(make_png(landscape) + b"left here by somebody")
 
 
+@same_zlib
 def test_text_of_pillow(landscape):
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", "Clouds")
@@ -279,6 +288,7 @@ def with_another_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@same_zlib
 @pytest.mark.parametrize("mode", ["RGB", "LA", "I;16"])
 def test_another_zlib_gives_the_same_picture(monkeypatch, landscape, mode):
     info = PngImagePlugin.PngInfo()
