@@ -288,6 +288,22 @@ def with_another_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_version_1_stays_readable():
+    """Two rows of three grey pixels, filtered by differences and Paeth, behind a chunk tEXt."""
+    packed = bytes.fromhex(
+        "445450520106910f789ce011b29835d25798000000314a3c046e03023320e601198fa910a88a81818903a46a"
+        "87bce531903525c0c008c92cc9496508ceacd8f424c204c54e06060146160044545058010100030000000300"
+        "0000020000000379b2a8170000003257593e1a7fc9a900000000000000000000000000000000000000000000"
+        "00000000000000"
+    )
+    data = imaging.unpack_png(packed).data
+    text = chunk(b"tEXt", b"Title\0Six")
+    pixels = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
+    wanted = make_png(pixels, b"\1\4", before=text)
+    assert data[: data.index(b"IDAT") - 4] == wanted[: wanted.index(b"IDAT") - 4]
+    assert np.array_equal(imaging.load(data).pixels, pixels)
+
+
 @same_zlib
 @pytest.mark.parametrize("mode", ["RGB", "LA", "I;16"])
 def test_another_zlib_gives_the_same_picture(monkeypatch, landscape, mode):
