@@ -58,10 +58,10 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
     import modem
     from dialtone.analysis import analyse_into
     from dialtone.audio import open_audio
-    from dialtone.verdict import judge
     from dialtone.pictures import RESTORED_MEDIA, file_payload, restore
     from dialtone.pipeline import Sending, bit_rate
     from dialtone.report import draw
+    from dialtone.verdict import judge
 
     profile = modem.profiles[way.profile]
     speed = profile.speeds[profile.default_speed - 1]

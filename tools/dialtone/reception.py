@@ -161,7 +161,7 @@ class Report:
         """The inbox refuses a key once; where that was before this reception, say it again."""
         told = any(failure.facts.get("transfer") == facts["transfer"] for failure in self._failures)
         if not told:
-            reason = "a transfer in this recording does not open with the key that was given"
+            reason = "a transfer in this recording is locked, and no key that was given opens it"
             self._failures.append(Failure(reason, KEY_HINT, ExitCode.KEY, **facts))
 
     def _nothing(self) -> Failure:
