@@ -57,10 +57,12 @@ def moving_average(x: NDArray, reach: int, weight: NDArray | None = None) -> NDA
     """Mean over the 2 * reach + 1 neighbours in (n,) real or complex, over fewer at the ends.
 
     weight  (n,) >= 0, or None for equal weights
+    returns (n,) in double precision: sums that start at one end would carry the rounding of a
+            single large value in float32 to all that lie behind it
     """
     if weight is not None:
         return moving_average(x * weight, reach) / moving_average(weight, reach)
-    total = np.concatenate(([0.0], np.cumsum(x)))
+    total = np.concatenate(([0.0], np.cumsum(x, dtype=np.result_type(x, np.float64))))
     low = np.maximum(np.arange(x.size) - reach, 0)
     high = np.minimum(np.arange(x.size) + reach + 1, x.size)
     return np.asarray((total[high] - total[low]) / (high - low))

@@ -100,3 +100,10 @@ def test_moving_average_is_the_mean_of_the_neighbours(size: int, reach: int) -> 
     np.testing.assert_allclose(moving_average(x, reach), plain, atol=1e-12)
     np.testing.assert_allclose(moving_average(x.real, reach), np.real(plain), atol=1e-12)
     np.testing.assert_allclose(moving_average(x, reach, weight), weighted, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.complex64])
+def test_a_large_value_leaves_no_trace_beyond_its_reach(kind: type) -> None:
+    x = np.full(300, 1e-4, kind)
+    x[10] = 1e5
+    np.testing.assert_allclose(moving_average(x, 12)[30:], 1e-4, rtol=1e-4)
