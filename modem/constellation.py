@@ -43,7 +43,14 @@ def map_bits(bits: NDArray[np.uint8], order: int) -> NDArray[np.complex64]:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _demap(values, variance, levels, half, out):  # type: ignore[no-untyped-def]
+def _demap(
+    values: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    levels: NDArray[np.float32],
+    half: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Fill out (2 * n, half) for values (2 * n,), I and Q by turns; variance (n,)."""
     zero = np.empty(half, np.float32)
     one = np.empty(half, np.float32)
     for i in range(values.size):
@@ -69,6 +76,7 @@ def soft_demap(
 
     symbols    (n,) complex64, equalised, mean power 1
     noise_var  (n,) float32 > 0, E|w|**2 per complex symbol
+    order      bits per symbol, even
     returns    (n, order) float32, ln P(b=0) - ln P(b=1); positive means 0
 
     Gray labels make the two dimensions independent, so each is searched alone. At the rates in

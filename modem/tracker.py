@@ -35,8 +35,10 @@ class Track:
 
     received   (symbols, carriers) cells before equalisation
     offsets    (1 + symbols,) samples of the sender from the sync symbol's window
+    clock      relative duration error of the sender's samples
     delays     (symbols,) what remains [samples]; gains (symbols,) against the channel
     coherence  (symbols,) of the pilots, 0 to 1
+    channel    (carriers,) complex64
     """
 
     received: NDArray[np.complex64]
@@ -150,7 +152,7 @@ class SymbolTracker:
         coherence = np.empty(symbols, np.float32)
         reach = max(1.5, waveform.prefix / 8)
         track_delays(
-            weighted, waveform.carriers[pilots], waveform.fft_size, reach, 0.0,
+            weighted, waveform.carriers[pilots], waveform.fft_size, reach,
             delays, gains, coherence,
         )  # fmt: skip
         gains /= np.mean(np.abs(expected) ** 2, axis=1) + TINY
@@ -209,7 +211,7 @@ class SymbolTracker:
         coherence = np.empty(1, np.float32)
         track_delays(
             (known * np.conj(channel))[None], waveform.carriers[None], waveform.fft_size,
-            max(1.5, waveform.prefix / 8), 0.0, delay, gain, coherence,
+            max(1.5, waveform.prefix / 8), delay, gain, coherence,
         )  # fmt: skip
         turn = np.exp(2j * np.pi / waveform.fft_size * delay[0] * waveform.carriers)
         gain /= np.mean(np.abs(channel) ** 2) + TINY

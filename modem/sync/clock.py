@@ -17,27 +17,34 @@ _ALPHA, _BETA = 0.5, 0.15  # loop gains; the pilots of one symbol already fix th
 
 
 @njit(cache=True, nogil=True)
-def track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality):  # type: ignore[no-untyped-def]
+def track_delays(
+    pilots: NDArray[np.complex64],
+    bins: NDArray[np.int64],
+    fft_size: int,
+    reach: float,
+    delays: NDArray[np.float64],
+    gains: NDArray[np.complex128],
+    quality: NDArray[np.float32],
+) -> None:
     """Fit exp(-2j pi k tau / N) and a complex gain to the pilots of each symbol.
 
-    pilots   (symbols, p) complex64, received over expected cells, weighted by their reliability
+    pilots   (symbols, p) complex64, received times conjugate expected cells (a matched filter)
     bins     (symbols, p) int64, FFT bins of the pilots
     reach    largest step between prediction and measurement [samples]
-    slope    expected change of the delay per symbol [samples]
     delays   (symbols,) float64, filled: delay [samples], positive is late
-    gains    (symbols,) complex128, filled: common gain, after the delay is taken off
+    gains    (symbols,) complex128, filled: mean of the pilots after the delay is taken off
     quality  (symbols,) float32, filled: coherence of the pilots, 0 to 1
 
     The maximum of |sum z exp(2j pi k tau / N)| is searched on a grid around the prediction and
     then refined by a parabola. Source: maximum likelihood delay of a known signal in white noise.
     """
     symbols, count = pilots.shape
-    predicted = slope
+    predicted = 0.0
+    slope = 0.0  # change of the delay per symbol [samples]
     steps = int(np.ceil(reach / 0.25))
     for s in range(symbols):
         best = -1.0
         chosen = 0
-        scores = np.zeros(2 * steps + 1)
         total = 0.0
         for p in range(count):
             total += abs(pilots[s, p])
@@ -47,9 +54,9 @@ def track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality): 
             accumulated = 0j
             for p in range(count):
                 accumulated += pilots[s, p] * np.exp(turn * bins[s, p])
-            scores[i] = accumulated.real**2 + accumulated.imag**2
-            if scores[i] > best:
-                best = scores[i]
+            score = accumulated.real**2 + accumulated.imag**2
+            if score > best:
+                best = score
                 chosen = i
         tau = predicted + (chosen - steps) * 0.25
         width = 0.25
@@ -70,12 +77,10 @@ def track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality): 
                 tau += min(max(0.5 * width * (low - high) / bend, -width), width)
             width /= 3
         accumulated = 0j
-        weight = 0.0
         for p in range(count):
             accumulated += pilots[s, p] * np.exp(2j * np.pi * tau / fft_size * bins[s, p])
-            weight += 1.0
         delays[s] = tau
-        gains[s] = accumulated / weight
+        gains[s] = accumulated / count
         quality[s] = abs(accumulated) / total if total > 0 else 0.0
         trust = quality[s] ** 4
         error = tau - predicted

@@ -50,7 +50,13 @@ def interpolation_table(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def interpolate(x, table, starts, steps, out):  # type: ignore[no-untyped-def]
+def interpolate(
+    x: NDArray[np.float32],
+    table: NDArray[np.float32],
+    starts: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> None:
     """Fill out[i, j] with x at position starts[i] + j * steps[i].
 
     x       (n,) float32; positions outside it read zeros
@@ -66,7 +72,7 @@ def interpolate(x, table, starts, steps, out):  # type: ignore[no-untyped-def]
             position = starts[i] + j * steps[i]
             base = int(np.floor(position))
             fraction = (position - base) * phases
-            row = int(fraction)
+            row = min(int(fraction), phases - 1)  # a hair below 0 rounds up to a whole sample
             weight = np.float32(fraction - row)
             first = base - half + 1
             a = table[row]

@@ -22,12 +22,12 @@ def pilots_of(
 
 
 def track(
-    pilots: np.ndarray, bins: np.ndarray, fft_size: int, reach: float = 2.0, slope: float = 0.0
+    pilots: np.ndarray, bins: np.ndarray, fft_size: int, reach: float = 2.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     symbols = len(pilots)
     delays, gains = np.empty(symbols), np.empty(symbols, np.complex128)
     quality = np.empty(symbols, np.float32)
-    track_delays(pilots, bins, fft_size, reach, slope, delays, gains, quality)
+    track_delays(pilots, bins, fft_size, reach, delays, gains, quality)
     return delays, gains, quality
 
 

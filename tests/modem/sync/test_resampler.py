@@ -107,6 +107,15 @@ def test_positions_outside_read_zeros() -> None:
     assert inside[0, 0] == pytest.approx(1, abs=1e-5)
 
 
+def test_a_position_a_hair_below_a_sample_stays_within_the_table() -> None:
+    x = np.arange(100, dtype=np.float32)
+    table = np.full((600, 16), np.nan, np.float32)
+    table[:513] = interpolation_table(8000, 8000, 3400.0)[:, :16]
+    out = np.empty((1, 1), np.float32)
+    interpolate(x, table[:513], np.array([-1e-20]), np.ones(1), out)
+    assert np.isfinite(out).all()
+
+
 def test_impossible_rates_are_refused() -> None:
     with pytest.raises(ConfigError, match="-1"):
         interpolation_table(48000, -1, 3400.0)
