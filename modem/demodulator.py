@@ -48,9 +48,11 @@ class Demodulated:
 
     llr          (cells, order) float32
     end          position of the end of the superframe
+    stats        what the events tell of it
     cells        (cells,) complex64, equalised
     noise_var    (carriers,) float32, relative to unit cells; NaN where no data is sent
-    delays_s     (symbols,) late against the sync symbol [s]
+    delays_s     (symbols,) late against the channel estimate, clock and slip taken off [s]
+    clock        relative duration error of the sender's samples
     coherence    (symbols,) of the pilots, 0 to 1
     channel      (carriers,) complex64
     """
@@ -158,7 +160,8 @@ class Demodulator:
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(cells, variance.reshape(-1)[plan.cells], plan.speed.order)
         step = self._tracker.ratio * (1 + track.clock)
-        end = sync.window + (track.offsets[-1] + waveform.fft_size + waveform.prefix / 2) * step
+        length = float(track.offsets[-1]) + waveform.fft_size + waveform.prefix / 2
+        end = sync.window + length * step
         first = max(int(sync.window), 0)
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
         errors = cells - hard_decide(cells, plan.speed.order)
@@ -184,7 +187,7 @@ class Demodulator:
         total = float(response.sum())
         if total <= 0:
             return 0.0, 0.0
-        delay = np.concatenate((np.arange(half - half // 4), np.arange(-half // 4, 0)))
+        delay = np.concatenate((np.arange(half - half // 4), np.arange(-(half // 4), 0)))
         prefix = waveform.prefix
         kernel = np.zeros(half)
         kernel[: prefix + 1] = 1

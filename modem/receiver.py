@@ -8,7 +8,6 @@ receiver bridges the gap with what the last superframe told it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -32,9 +31,9 @@ from modem.tracker import COHERENT
 _SAME_S = 0.03  # detections this close together are one
 _LOUDEST = 1e3  # samples beyond are faults of the source, and their squares would overflow
 _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
-_LOOK_BACK_S = 2.3  # longest superframe
-_MAX_BRIDGED = 2  # superframes in a row that may be read without a header of their own
-_TAIL_S = 4  # silence that flushes every filter and the longest superframe [s]
+_LOOK_BACK_S = 2.3  # more than the longest superframe of any profile
+_MAX_BRIDGED = 2  # superframes in a row that may pass without a header and without a packet
+_TAIL_S = 4  # whole seconds of silence that flush every filter and the longest superframe
 _STOPPED = "the signal stopped in the middle of a transmission"
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 
@@ -93,7 +92,6 @@ class Receiver:
             raise ConfigError(f"channels must be at least 1, got {channels}")
         self.sample_rate = sample_rate
         self.channels = channels
-        self.state = State.SEARCHING
         self._observer = observer
         self._profiles = tuple(profiles.values())
         preambles = tuple(profile.preamble for profile in self._profiles)
@@ -101,14 +99,24 @@ class Receiver:
         self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
         self._readers: dict[str, SuperframeReader] = {}
         self._history = History(channels)
-        self._found: deque[tuple[Detection, int]] = deque()
+        self._found: list[tuple[Detection, int]] = []  # with the channel, not yet looked into
         self._candidate: _Candidate | None = None
         self._previous: _Previous | None = None
         self._clock = ("", 0.0, 0.0)  # profile, clock, position where it was measured
         self._resume = 0.0  # detections before this position lie inside what has been read
 
+    @property
+    def state(self) -> State:
+        """What the receiver waits for now."""
+        if self._candidate is None:
+            return State.SEARCHING
+        return State.ALIGNING if self._candidate.plan is None else State.RECEIVING
+
     def process(self, chunk: NDArray[np.float32]) -> list[Event]:
-        """Samples (n,) or (n, channels) in, what they complete out."""
+        """Samples (n,) or (n, channels) in, full scale 1, any n >= 0; what they complete out.
+
+        Raises ConfigError for another number of channels.
+        """
         samples = np.asarray(chunk, np.float32).reshape(
             len(chunk), self.channels if len(chunk) == 0 else -1
         )
@@ -122,21 +130,20 @@ class Receiver:
             self._history.append(part)
             for channel, resampler in enumerate(self._resamplers):
                 slow = resampler.process(np.ascontiguousarray(part[:, channel]))
-                self._detected(self._detectors[channel].process(slow), channel)
+                detections = self._detectors[channel].process(slow)
+                self._found.extend((detection, channel) for detection in detections)
             self._advance(events)
         return events
 
     def flush(self) -> list[Event]:
         """The events of what is left, as if silence followed; a superframe cut short is read as
-        far as it goes."""
+        far as it goes. Further input is a new recording, whose time starts behind that silence."""
         events = self.process(np.zeros((self.sample_rate * _TAIL_S, self.channels), np.float32))
         if self._previous is not None:
             self._lose(events, "the recording ends before the transmission does")
+        # What still waits for samples here was bridged to from the transmission just given up.
+        self._candidate = None
         return events
-
-    def _detected(self, detections: list[Detection], channel: int) -> None:
-        for detection in detections:
-            self._found.append((detection, channel))
 
     def _advance(self, events: list[Event]) -> None:
         while True:
@@ -144,16 +151,13 @@ class Receiver:
                 self._candidate = self._next_candidate()
             candidate = self._candidate
             if candidate is None:
-                self.state = State.SEARCHING
                 break
             reader = self._reader(candidate.profile)
             if candidate.sync is None or candidate.plan is None:
-                self.state = State.ALIGNING
                 if self._history.end < reader.sync_end(candidate.start):
                     break
                 self._align(candidate, reader, events)
             else:
-                self.state = State.RECEIVING
                 if self._history.end < reader.payload_end(candidate.sync, candidate.plan):
                     break
                 self._receive(candidate, reader, events)
@@ -167,7 +171,7 @@ class Receiver:
             first = min(detection.time_s for detection, _ in self._found)
             if first * rate >= self._resume:
                 break
-            self._found = deque(item for item in self._found if item[0].time_s != first)
+            self._found = [item for item in self._found if item[0].time_s != first]
         first = min((item[0].time_s for item in self._found), default=np.inf)
         previous = self._previous
         if previous is not None and previous.end / rate < min(first - _SAME_S, final):
@@ -175,7 +179,7 @@ class Receiver:
         if first >= final:
             return None
         group = [item for item in self._found if item[0].time_s < first + _SAME_S]
-        self._found = deque(item for item in self._found if item[0].time_s >= first + _SAME_S)
+        self._found = [item for item in self._found if item[0].time_s >= first + _SAME_S]
         detection, channel = max(group, key=lambda item: item[0].metric)
         profile = self._profiles[detection.index]
         return _Candidate(detection.time_s * rate, channel, profile, detection.metric)

@@ -1,11 +1,12 @@
 """The receiver against transmissions as they are: every speed, cut, level, rate and clock."""
 
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pytest
 
 import modem
+from modem.receiver import State
 
 NAMES = list(modem.profiles)
 LADDER = [(p.name, s.number) for p in modem.profiles.values() for s in p.speeds]
@@ -206,6 +207,28 @@ def test_an_observer_sees_every_superframe(send, name) -> None:
         assert observation.duration_s == pytest.approx(
             sent.profile.superframe_samples(observation.delays_s.size) / sent.rate, abs=1e-3
         )
+
+
+def test_a_receiver_goes_on_after_a_recording_that_breaks_off(send) -> None:
+    """Wherever the break: also where the receiver still waits for the bridged superframe's end."""
+    sent = send("phone", 5, superframes=3)
+    start = sent.profile.lead_in_s + sent.profile.superframe_samples(14) / sent.rate
+    for cut in np.arange(start, start + 0.2, 0.02):
+        rx = modem.Receiver(sent.rate)
+        events = rx.process(sent.samples[: round(cut * sent.rate)]) + rx.flush()
+        assert sum(isinstance(event, modem.Lost) for event in events) == 1
+        assert rx.state is State.SEARCHING
+        again = rx.process(sent.samples) + rx.flush()
+        assert tuple(e.data for e in again if isinstance(e, modem.Packet)) == sent.packets
+        assert isinstance(again[-1], modem.Ended)
+
+
+def test_records_hold_plain_numbers(send, listen) -> None:
+    sent = send("phone", superframes=2)
+    for event in listen(sent.samples, sent.rate).events:
+        fields = asdict(event)
+        for value in [*fields.values(), *fields.get("stats", {}).values()]:
+            assert type(value) in (float, int, str, bytes, dict)
 
 
 def test_wrong_calls_are_refused() -> None:
