@@ -26,8 +26,7 @@ class Transmitter:
         self.profile = profile
         self.speed = profile.speed(speed)
         self._waiting: list[bytes] = []
-        self._number = 0
-        self._started = False
+        self._sent = 0  # superframes of this transmission
         preamble = profile.preamble.waveform(profile.sample_rate)
         self._preamble = preamble.astype(np.float32)
 
@@ -37,7 +36,10 @@ class Transmitter:
         return self.speed.packet_bytes
 
     def process(self, packets: Sequence[bytes]) -> NDArray[np.float32]:
-        """Samples (n,) of the superframes that these packets complete; n may be 0."""
+        """Samples (n,) of the superframes that these packets complete; n may be 0.
+
+        Raises ConfigError, before anything is taken, for a packet of another length.
+        """
         for packet in packets:
             if len(packet) != self.packet_bytes:
                 raise ConfigError(f"packets must have {self.packet_bytes} bytes, got {len(packet)}")
@@ -56,12 +58,16 @@ class Transmitter:
         tail = np.zeros(round(_TAIL_S * self.profile.sample_rate), np.float32)
         samples = np.concatenate((self._superframe(self._waiting, last=True), tail))
         self._waiting = []
-        self._number = 0
-        self._started = False
+        self._sent = 0
         return samples
 
     def air_seconds(self, packets: int) -> float:
-        """Length of a transmission of so many packets, lead-in and tail counted [s]."""
+        """Length of a transmission of so many packets, lead-in and tail counted [s]; exact.
+
+        Raises ConfigError for less than none.
+        """
+        if packets < 0:
+            raise ConfigError(f"packets must be at least 0, got {packets}")
         if packets == 0:
             return 0.0
         full = (packets - 1) // self.speed.blocks
@@ -77,17 +83,16 @@ class Transmitter:
     def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
         profile, waveform = self.profile, self.profile.numerology
         plan = layout(profile, self.speed, len(packets))
-        header = BurstHeader(self.speed.number, len(packets), last, self._number)
-        self._number = (self._number + 1) % 65536
+        header = BurstHeader(self.speed.number, len(packets), last, self._sent % 65536)
         sync = sync_cells(profile, header)[None]
         parts = [
             self._preamble,
             waveform.modulate(sync, 2 * waveform.prefix),
             waveform.modulate(plan.encode(packets), waveform.prefix),
         ]
-        if not self._started:
+        if self._sent == 0:
             parts.insert(0, self._lead_in())
-            self._started = True
+        self._sent += 1
         samples = np.concatenate(parts) * np.float32(10 ** (profile.level_dbfs / 20))
         return np.clip(samples, -1, 1, out=samples)
 

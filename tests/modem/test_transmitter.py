@@ -149,6 +149,8 @@ def test_wrong_calls_are_refused_and_leave_no_trace() -> None:
         with pytest.raises(modem.ConfigError, match=str(len(wrong))):
             tx.process([*good, wrong])
     assert tx.flush().size == 0
+    with pytest.raises(modem.ConfigError, match="-1"):
+        tx.air_seconds(-1)
     for speed in (0, len(profile.speeds) + 1):
         with pytest.raises(modem.ConfigError, match=str(speed)):
             modem.Transmitter(profile, speed)
