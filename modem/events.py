@@ -1,4 +1,8 @@
-"""What a receiver reports: small frozen records, in the order in which they happened."""
+"""What a receiver reports: small frozen records, in the order in which they happened.
+
+time_s of every event is a position in the input, counted from its first sample [s]: the start of
+the superframe that the event is about, the end of the last one for Lost and Ended.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from dataclasses import dataclass
 class FrameStats:
     """Estimates of one superframe.
 
-    snr_db      mean signal-to-noise ratio over the data carriers [dB]
-    evm_db      error vector magnitude of the equalised cells [dB, negative is good]
-    level_dbfs  rms level of the superframe [dB relative to full scale]
+    snr_db      signal-to-noise ratio of the equalised cells, the noise averaged over the data
+                carriers, so that bad carriers weigh most [dB]
+    evm_db      error vector magnitude of the same cells against the nearest constellation points,
+                which flatters a signal too bad to decide [dB, negative is good]
+    level_dbfs  rms level of sync symbol and payload [dB relative to a full-scale rms of 1]
     clock_ppm   sampling clock of the sender against the receiver [1e-6]; positive: the sender's
                 clock is slow, so that its signal takes longer here
     """
@@ -24,7 +30,8 @@ class FrameStats:
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """A preamble was found and the burst header behind it was valid."""
+    """A superframe whose burst header was valid; `speed` is 1-based, `superframe` its number in
+    the transmission modulo 65536."""
 
     time_s: float
     profile: str
@@ -35,7 +42,7 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One recovered packet, exactly as it was given to the transmitter."""
+    """One recovered packet, exactly as it was given to the transmitter; `speed` is 1-based."""
 
     time_s: float
     profile: str
@@ -45,7 +52,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class BlockLost:
-    """Packets of one superframe that the FEC could not restore."""
+    """`count` packets of one superframe that the FEC could not restore."""
 
     time_s: float
     count: int
@@ -61,7 +68,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The sender's last superframe has been read; air_s is the time since the first one."""
+    """The sender's last superframe has been read; air_s is the time since the start of the first
+    one that was, `stats` are the last one's."""
 
     time_s: float
     air_s: float

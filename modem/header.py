@@ -24,7 +24,13 @@ _CELLS = polar.N // 2
 
 @dataclass(frozen=True, slots=True)
 class BurstHeader:
-    """speed: 1-based number in the profile; number: of the superframe, counted modulo 65536."""
+    """The fields of a burst header.
+
+    speed        1-based number in the profile, 1 to 63
+    data_blocks  packets of the superframe, 1 to 255
+    last         no superframe follows
+    number       of the superframe in its transmission, modulo 65536
+    """
 
     speed: int
     data_blocks: int

@@ -16,9 +16,11 @@ class History:
 
     @property
     def end(self) -> int:
+        """Position behind the newest sample."""
         return self.origin + self._size
 
     def append(self, chunk: NDArray[np.float32]) -> None:
+        """Add (n, channels)."""
         if self._size + len(chunk) > len(self._data):
             grown = max(2 * len(self._data), self._size + len(chunk))
             data = np.zeros((grown, self._data.shape[1]), np.float32)
@@ -28,6 +30,7 @@ class History:
         self._size += len(chunk)
 
     def drop_before(self, position: int) -> None:
+        """Allow what lies before this position to be forgotten, which is done in large pieces."""
         drop = min(position - self.origin, self._size)
         if drop > len(self._data) // 4:
             self._data[: self._size - drop] = self._data[drop : self._size].copy()

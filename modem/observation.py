@@ -13,11 +13,20 @@ from modem.header import BurstHeader
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an observer sees of one superframe; arrays are its own copies.
+    """What an observer sees of one superframe, or of a false start; arrays are its own copies.
 
-    snr_db         (carriers,) float32, NaN without payload
+    time_s         start of the superframe in the input [s]
+    duration_s     its length, 0 for a false start [s]
+    metric         of the detector, 0 to 1; 0 where the superframe before told the place
+    header         None where it could not be read
+    blocks         code blocks of the superframe, parity blocks counted
+    blocks_failed  of those, the ones that the inner code could not restore
+    packets        restored, after Reed-Solomon
+    stats          None for a false start
+    carrier_hz     (carriers,) float64
+    snr_db         (carriers,) float32, NaN where no data is sent
     constellation  (n,) complex64, some of the equalised cells
-    delays_s       (symbols,) float64, delay against the first symbol, the clock's share taken off
+    delays_s       (symbols,) float64, late against the channel estimate, clock and slip taken off
     """
 
     time_s: float

@@ -18,7 +18,7 @@ from modem.fec.interleaver import block_slots, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import encode as rs_encode
 from modem.fec.reed_solomon import recover as rs_recover
-from modem.profile import CRC_BITS, Profile, Speed, parity_blocks
+from modem.profile import CRC_BITS, Profile, Speed, parity_blocks, symbols_needed
 
 _LOWEST_RATE = 0.21  # a code block that leaves cells over lengthens its parity down to this rate
 
@@ -41,7 +41,15 @@ class DecodedBlocks:
 class Layout:
     """Where everything lies in the payload of one superframe; the same for equal arguments.
 
-    data_blocks  packets of the superframe; Reed-Solomon parity blocks come on top
+    data_blocks    packets of the superframe, 1 to speed.blocks
+    parity_blocks  Reed-Solomon parity blocks on top of them
+    symbols        payload symbols
+    loaded         (n,) positions within the carriers that this speed uses
+    pilots         (symbols, p) positions within the carriers
+    cells          (n,) positions of the data cells in the flattened grid (symbols, carriers)
+    slots          (blocks, length) places of the coded bits among the bits of all data cells
+    scramble       (n,) bits added to all those places
+    code           of every block
     """
 
     def __init__(self, profile: Profile, speed: Speed, data_blocks: int) -> None:
@@ -50,20 +58,14 @@ class Layout:
         self.data_blocks = data_blocks
         self.parity_blocks = parity_blocks(data_blocks)
         blocks = data_blocks + self.parity_blocks
-        top = speed.top_hz * waveform.fft_size / waveform.sample_rate
-        self.loaded = np.flatnonzero(waveform.carriers <= top)
-        nominal = int(np.ceil(speed.k / speed.rate))
-        pilots = waveform.pilot_index(profile.symbols)
-        is_data = np.zeros((profile.symbols, waveform.carriers.size), bool)
+        self.loaded = np.flatnonzero(waveform.carrier_hz <= speed.top_hz)
+        bits = blocks * int(np.ceil(speed.k / speed.rate))
+        self.symbols = symbols_needed(waveform, speed.order, speed.top_hz, profile.symbols, bits)
+        self.pilots = waveform.pilot_index(self.symbols)
+        is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True
-        np.put_along_axis(is_data, pilots, False, axis=1)
-        per_symbol = np.cumsum(is_data.sum(axis=1)) * speed.order
-        self.symbols = int(np.searchsorted(per_symbol, blocks * nominal)) + 1
-        if self.symbols > profile.symbols:
-            # A full superframe may fall short of the nominal length by the pilots' uneven share.
-            self.symbols = profile.symbols
-        self.pilots = pilots[: self.symbols]
-        self.cells = np.flatnonzero(is_data[: self.symbols])
+        np.put_along_axis(is_data, self.pilots, False, axis=1)
+        self.cells = np.flatnonzero(is_data)
         slots = self.cells.size * speed.order
         length = min(slots // blocks, int(speed.k / _LOWEST_RATE))
         self.code = LdpcCode(speed.k, length)

@@ -22,10 +22,12 @@ class Numerology:
     """Dimensions of the waveform.
 
     sample_rate    [Hz]
-    fft_size       samples of a symbol without its prefix, even
-    prefix         cyclic prefix [samples]; the sync symbol has twice as much
-    low_hz/high_hz edges of the band that carries data [Hz]
-    pilot_spacing  every so many carriers of a payload symbol one is a pilot
+    fft_size       samples of a symbol without its prefix, a multiple of 4
+    prefix         cyclic prefix [samples], below fft_size; the sync symbol has twice as much
+    low_hz/high_hz edges of the band that carries data [Hz], below sample_rate / 2
+    pilot_spacing  every so many carriers of a payload symbol one is a pilot, at least 1
+
+    Raises ConfigError for values outside these ranges.
     """
 
     sample_rate: int
@@ -40,6 +42,8 @@ class Numerology:
             raise ConfigError(f"band {self.low_hz}-{self.high_hz} Hz does not fit {self}")
         if self.fft_size % 4 or not 0 < self.prefix < self.fft_size:
             raise ConfigError(f"fft_size {self.fft_size} and prefix {self.prefix} do not fit")
+        if self.pilot_spacing < 1:
+            raise ConfigError(f"pilot_spacing must be at least 1, got {self.pilot_spacing}")
 
     @cached_property
     def carriers(self) -> NDArray[np.int64]:
