@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
+import numpy as np
+
 from modem.errors import ConfigError
 from modem.sync.preamble import Preamble
 from modem.waveforms.ofdm import Numerology
@@ -125,6 +127,17 @@ def _data_blocks(coded_blocks: int) -> int:
     return data
 
 
+def symbols_needed(
+    numerology: Numerology, order: int, top_hz: float, symbols: int, bits: int
+) -> int:
+    """Payload symbols that hold so many coded bits; at most `symbols`, as a full superframe may
+    fall short of the nominal length by the pilots' uneven share."""
+    loaded = int((numerology.carrier_hz <= top_hz).sum())
+    pilots = (numerology.pilot_index(symbols) < loaded).sum(axis=1)
+    held = np.cumsum((loaded - pilots) * order)
+    return min(int(np.searchsorted(held, bits)) + 1, symbols)
+
+
 def _speeds(
     numerology: Numerology,
     preamble: Preamble,
@@ -141,7 +154,9 @@ def _speeds(
         blocks = max(round(symbols * symbol_bits * wanted_rate / k), 1)
         rate = max(wanted_rate, blocks * k / (symbols * symbol_bits))
         data = _data_blocks(blocks)
-        needed = min(ceil(blocks * k / (rate * symbol_bits) - 1e-6), symbols)
+        needed = symbols_needed(
+            numerology, order, top_hz, symbols, (data + parity_blocks(data)) * ceil(k / rate)
+        )
         samples = ahead + needed * numerology.symbol_samples
         net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
         snr_db = 10 * log10(2 ** (order * rate) - 1) + _GAP_DB[order]
@@ -201,13 +216,13 @@ profiles: dict[str, Profile] = {
             description="sound card to sound card over an audio cable",
             numerology=_CABLE,
             preamble=_CABLE_PREAMBLE,
-            symbols=43,
+            symbols=24,
             level_dbfs=-13.0,
             lead_in_s=0.1,
             speeds=_speeds(
-                _CABLE, _CABLE_PREAMBLE, 43, [(*step, 22700.0, 8448) for step in _LADDER]
+                _CABLE, _CABLE_PREAMBLE, 24, [(*step, 22700.0, 8448) for step in _LADDER]
             ),
-            default_speed=11,
+            default_speed=10,
         ),
     )
 }

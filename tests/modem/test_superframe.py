@@ -131,7 +131,7 @@ def test_reed_solomon_restores_as_many_blocks_as_there_is_parity() -> None:
 def test_a_block_that_decodes_to_something_else_is_an_erasure_too() -> None:
     """A code word of other data: all parity checks hold, only the CRC tells."""
     profile = modem.profiles["cable"]
-    speed = profile.speeds[4]
+    speed = profile.speed(None)
     plan = layout(profile, speed, speed.blocks)
     packets = random_packets(plan)
     llr = clean_llrs(plan, packets).reshape(-1)
