@@ -66,7 +66,7 @@ def test_transmissions_may_follow_without_a_gap(send, listen) -> None:
 @each_name
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_drop_outs_of_50_ms_every_2_s_are_made_good(send, listen, name, seed) -> None:
-    """They hit one or two symbols of `phone`'s 14, three of `mp3`'s 84, three of `cable`'s 24; where
+    """They hit one or two symbols of `phone`'s 14, three of `mp3`'s 84 or `cable`'s 24; where
     their cells are weighed as noise, the codes fill them."""
     sent = send(name, superframes=4)
     heard = listen(*sent.through("dropout=50ms/2s,noise=-55", seed))
