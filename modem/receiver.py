@@ -216,18 +216,24 @@ class Receiver:
         previous = self._continued(candidate)
         header = candidate.sync.header
         channel = candidate.channel
+        clock = self._clock_of(candidate)
         frame = reader.read(
             candidate.start,
             candidate.sync,
             candidate.plan,
             channel,
-            self._clock_of(candidate),
+            clock,
             previous.sync.channel if previous is not None else None,
             previous.coherence if previous is not None else 0.0,
         )
         if frame is None:
             self._lose(events, _STOPPED)
             return
+        if frame.decoded.lost and previous is None and clock != 0:
+            # The clock is that of the transmission before, whose sender may have been another one.
+            afresh = reader.read(candidate.start, candidate.sync, candidate.plan, channel, 0.0)
+            if afresh is not None and afresh.decoded.lost < frame.decoded.lost:
+                frame = afresh
         if header is None and frame.all_lost:
             frame = reader.read_as_last(frame, channel)
         if header is not None and header.number and previous is None and not frame.decoded.lost:

@@ -223,6 +223,22 @@ def test_a_receiver_goes_on_after_a_recording_that_breaks_off(send) -> None:
         assert isinstance(again[-1], modem.Ended)
 
 
+@pytest.mark.parametrize("ppm", [200, -200])
+def test_another_sender_may_follow_with_another_clock(send, listen, ppm) -> None:
+    """Also with a message so short that the clock of the first would not be improved upon."""
+    first, second = (
+        send("phone", 10, superframes=1),
+        send("phone", 10, superframes=0, extra=4, seed=1),
+    )
+    x = [first.through(f"skew={ppm}")[0], second.through(f"skew={-ppm}")[0]]
+    rng = np.random.default_rng(1)
+    samples = np.concatenate((x[0], np.zeros(first.rate // 2), x[1]))
+    noise = np.std(x[0]) * 10 ** (-(first.speed.snr_db + 4) / 20)
+    samples += noise * rng.normal(size=samples.size)
+    heard = listen(samples.astype(np.float32), first.rate)
+    assert heard.packets == first.packets + second.packets
+
+
 def test_records_hold_plain_numbers(send, listen) -> None:
     sent = send("phone", superframes=2)
     for event in listen(sent.samples, sent.rate).events:
