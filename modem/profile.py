@@ -1,7 +1,7 @@
-"""Profiles: named sets of waveform, preamble and speeds for one kind of channel. A table, no logic.
+"""Profiles: named sets of waveform, preamble and speeds for one kind of channel; a table.
 
-The speeds of a profile are numbered from 1, the most robust. Speeds are some 3 dB apart in the
-signal-to-noise ratio that they need.
+The speeds of a profile are numbered from 1, the most robust. Most are some 3 dB apart in the
+signal-to-noise ratio that they need; the lowest of mp3 differ in how much of the band they use.
 """
 
 from __future__ import annotations
