@@ -166,7 +166,7 @@ class Demodulator:
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
         errors = cells - hard_decide(cells, plan.speed.order)
         stats = FrameStats(
-            snr_db=float(-10 * np.log10(np.mean(noise_var[plan.loaded]))),
+            snr_db=_effective_snr_db(noise_var[plan.loaded]),
             evm_db=float(10 * np.log10(max(float(np.mean(np.abs(errors) ** 2)), 1e-12))),
             level_dbfs=float(level_dbfs),
             clock_ppm=track.clock * 1e6,
@@ -233,3 +233,9 @@ class Demodulator:
         noise_var = np.full(equalised.shape[1], np.nan, np.float32)
         noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)
         return equalised.reshape(-1)[plan.cells], noise_var, per_symbol.astype(np.float32)
+
+
+def _effective_snr_db(noise_var: NDArray[np.float32]) -> float:
+    """The SNR of a flat channel of the same capacity: a few dead carriers do not hide the rest."""
+    capacity = float(np.mean(np.log2(1 + 1 / noise_var.astype(np.float64))))
+    return float(10 * np.log10(max(2**capacity - 1, 1e-9)))

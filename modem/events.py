@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class FrameStats:
     """Estimates of one superframe.
 
-    snr_db      signal-to-noise ratio of the equalised cells, the noise averaged over the data
-                carriers, so that bad carriers weigh most [dB]
+    snr_db      signal-to-noise ratio of the equalised cells: that of a flat channel with the
+                capacity of all data carriers together [dB]
     evm_db      error vector magnitude of the same cells against the nearest constellation points,
                 which flatters a signal too bad to decide [dB, negative is good]
     level_dbfs  rms level of sync symbol and payload [dB relative to a full-scale rms of 1]

@@ -14,7 +14,7 @@ from modem.equalizer import ChannelSmoother, moving_average
 from modem.header import BurstHeader
 from modem.profile import Profile
 from modem.superframe import Layout
-from modem.sync.clock import fit_line, reliability, steady, track_delays
+from modem.sync.clock import fit_from, fit_line, reliability, steady, track_delays
 from modem.sync.resampler import interpolate, interpolation_table
 from modem.transmitter import sync_cells
 
@@ -107,6 +107,8 @@ class SymbolTracker:
         offsets = np.arange(plan.symbols + 1, dtype=np.float64) * waveform.symbol_samples
         slip: int | None = None  # first symbol behind it
         settled = clock != 0  # known from the superframe before
+        short = plan.symbols < _CLOCK_SYMBOLS
+        known_clock = settled
         for _ in range(_MAX_PASSES):
             step = self.ratio * (1 + clock)
             received = self.read(x, window, step, offsets)
@@ -118,9 +120,13 @@ class SymbolTracker:
                     slip, shift = found
                     offsets[slip + 1 :] += shift
                     continue
-            if clock != 0 and slip is None and plan.symbols < _CLOCK_SYMBOLS:
+            if short and known_clock and slip is None:
                 break  # too few symbols to improve on what is known
-            slope, jump = fit_line(track.delays, track.coherence, slip)
+            if short and header is not None and slip is None:
+                start = self._fit_sync(received[0], header, channel)[1]
+                slope, jump = fit_from(start, track.delays, track.coherence), 0.0
+            else:
+                slope, jump = fit_line(track.delays, track.coherence, slip)
             settled = abs(slope) < _CLOCK_TOLERANCE * waveform.symbol_samples
             if settled and (slip is not None or np.median(track.coherence[-3:]) >= COHERENT):
                 break
@@ -188,7 +194,7 @@ class SymbolTracker:
         known = np.zeros(waveform.carriers.size, np.complex64)
         sync_noise = np.inf
         if header is not None:
-            known = self._aligned_sync(received[0], header, track.channel)
+            known, _ = self._fit_sync(received[0], header, track.channel)
             sync_noise = float(self.estimate_channel(known, np.ones(known.size))[1].mean())
         channel = track.channel
         for _ in range(2):
@@ -199,11 +205,11 @@ class SymbolTracker:
             channel, _ = self.estimate_channel(raw, looks + trust)
         return channel
 
-    def _aligned_sync(
+    def _fit_sync(
         self, received: NDArray[np.complex64], header: BurstHeader, channel: NDArray[np.complex64]
-    ) -> NDArray[np.complex64]:
-        """The channel that the sync symbol shows, with the delay and gain of `channel`: that was
-        estimated with an earlier idea of the clock."""
+    ) -> tuple[NDArray[np.complex64], float]:
+        """The channel that the sync symbol shows, brought to the delay and gain of `channel`, and
+        its delay against that: `channel` was estimated with an earlier idea of the clock."""
         waveform = self.profile.numerology
         known = received * np.conj(sync_cells(self.profile, header))
         delay = np.empty(1)
@@ -215,7 +221,7 @@ class SymbolTracker:
         )  # fmt: skip
         turn = np.exp(2j * np.pi / waveform.fft_size * delay[0] * waveform.carriers)
         gain /= np.mean(np.abs(channel) ** 2) + TINY
-        return np.asarray(known * turn / (gain[0] + TINY), np.complex64)
+        return np.asarray(known * turn / (gain[0] + TINY), np.complex64), float(delay[0])
 
     def _find_slip(
         self,

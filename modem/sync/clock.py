@@ -122,6 +122,14 @@ def fit_line(
     return float(fit[1]), float(fit[2])
 
 
+def fit_from(start: float, delays: NDArray[np.float64], coherence: NDArray[np.float32]) -> float:
+    """Slope [samples per symbol] of delays (symbols,) along a line through `start`, the delay of
+    the symbol before the first: where there are too few symbols for a free line."""
+    s = np.arange(1, delays.size + 1, dtype=np.float64)
+    weight = reliability(coherence)
+    return float(np.sum(weight * s * (delays - start)) / np.sum(weight * s * s))
+
+
 def steady(values: NDArray, coherence: NDArray[np.float32], reach: int = 2) -> NDArray:
     """Estimates of single symbols (symbols,) averaged over neighbours by their reliability."""
     return moving_average(values, reach, reliability(coherence))

@@ -177,9 +177,18 @@ class Report:
             )
         signal = self._receiving.signals[-1]
         needed = modem.profiles[signal.profile].speeds[signal.speed - 1].snr_db
+        what = (
+            f"a signal of profile {signal.profile} at speed {signal.speed} was heard, but nothing "
+            "of it could be read"
+        )
+        if signal.snr_db >= needed:
+            return Failure(
+                f"{what}: too little of it is in the recording",
+                "give the whole recording, or ask for a longer one; `dialtone inspect` shows more",
+                ExitCode.INCOMPLETE,
+            )
         return Failure(
-            f"a {signal.profile} signal at speed {signal.speed} was heard, but nothing of it could "
-            f"be read: its SNR is {signal.snr_db:.1f} dB, and {needed:.1f} dB are needed",
+            f"{what}: its SNR is {signal.snr_db:.1f} dB, and {needed:.1f} dB are needed",
             "send it again at a lower --speed, or louder; `dialtone inspect` shows more",
             ExitCode.INCOMPLETE,
         )
