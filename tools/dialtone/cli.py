@@ -92,7 +92,7 @@ def send(
     passphrase_prompt: PassphrasePrompt = False,
     key_in_header: KeyInHeader = False,
     plain: Plain = False,
-    repair: Repair = 5.0,
+    repair: Repair = None,
     repeat: Repeat = 1,
     fit: Fit = None,
     pixels: Annotated[
@@ -129,7 +129,7 @@ def send(
             channel=for_channel,
             mp3_kbps=mp3_kbps,
             keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
-            repair=repair / 100,
+            repair=None if repair is None else repair / 100,
             repeat=repeat,
             fit_s=fit,
             pixels=pixels,
@@ -229,7 +229,7 @@ def loopback(
     passphrase_prompt: PassphrasePrompt = False,
     key_in_header: KeyInHeader = False,
     plain: Plain = False,
-    repair: Repair = 5.0,
+    repair: Repair = None,
     pixels: Annotated[
         bool, typer.Option("--pixels", help="A picture: send and compare its exact pixels.")
     ] = False,
@@ -259,7 +259,7 @@ def loopback(
             seed=seed,
             noise_before_s=noise_before,
             keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
-            repair=repair / 100,
+            repair=None if repair is None else repair / 100,
             pixels=pixels,
             as_is=as_is,
         ),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoopbackOptions:
-    """What the command line asked for. repair is a share."""
+    """What the command line asked for. repair is a share, None the usual."""
 
     file: str
     channel: str
@@ -32,7 +32,7 @@ class LoopbackOptions:
     seed: int
     noise_before_s: float
     keys: KeyOptions
-    repair: float
+    repair: float | None
     pixels: bool
     as_is: bool
 

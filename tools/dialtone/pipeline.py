@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Samples given to the receiver at a time: at most one superframe ends within so few.
 _PIECE = 4096
+_REPAIR, _REPAIR_MOST = 0.05, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Payload:
         return self.file_name or self.name
 
 
+def usual_repair(size: int | None, speed: modem.Speed) -> float:
+    """Share of extra packets for a payload of so many bytes: 5 %, or what one superframe holds
+    where that is at most 8 %, so that a recording in two pieces still has all that is needed."""
+    if not size:
+        return _REPAIR
+    superframe = (speed.blocks + 1) * speed.packet_bytes / size
+    return superframe if _REPAIR < superframe <= _REPAIR_MOST else _REPAIR
+
+
 class Sending:
     """One transfer on its way to samples."""
 
@@ -58,10 +68,11 @@ class Sending:
         profile: modem.Profile,
         speed: modem.Speed,
         key: framing.KeyChoice,
-        repair: float = 0.05,
+        repair: float | None = None,
         repeat: int = 1,
     ) -> None:
-        """repair: extra share of packets; repeat: number of passes, 0 for endless."""
+        """repair: extra share of packets, None for the usual; repeat: number of passes, 0 for
+        endless."""
         self.payload = payload
         self.profile = profile
         self.speed = speed
@@ -76,7 +87,7 @@ class Sending:
             packet_bytes=self._transmitter.packet_bytes,
             size=payload.size,
             media=payload.media,
-            repair=repair,
+            repair=usual_repair(payload.size, speed) if repair is None else repair,
             repeat=repeat,
         )
 
@@ -320,7 +331,7 @@ def planned_air_seconds(
     profile: modem.Profile,
     speed: modem.Speed,
     key: framing.KeyChoice,
-    repair: float,
+    repair: float | None,
     repeat: int,
 ) -> float:
     """Air time of a payload of known size with all overheads [s]; for an endless carousel, of

@@ -26,8 +26,8 @@ _SUFFIXES = (".wav", ".flac", ".mp3")
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """What the command line asked for. repair is a share, fit_s in seconds; channel is the
-    simulated one to choose a speed for."""
+    """What the command line asked for. repair is a share, None the usual; fit_s is in seconds;
+    channel is the simulated one to choose a speed for."""
 
     file: str
     output: str | None
@@ -36,7 +36,7 @@ class SendOptions:
     channel: str | None
     mp3_kbps: int
     keys: KeyOptions
-    repair: float
+    repair: float | None
     repeat: int
     fit_s: float | None
     pixels: bool
