@@ -133,6 +133,9 @@ class SymbolTracker:
             clock += slope / waveform.symbol_samples
             if slip is not None:
                 offsets[slip + 1 :] += jump
+        else:  # the last pass still changed something: the cells must be those of what is returned
+            received = self.read(x, window, self.ratio * (1 + clock), offsets)
+            track = self._fit_pilots(received[1:], plan.pilots, channel)
         if np.median(track.coherence) > _FOLLOWED:
             channel = self._improve(received, header, plan, track)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
