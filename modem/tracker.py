@@ -20,7 +20,8 @@ from modem.transmitter import sync_cells
 
 TINY = 1e-20  # keeps the powers of digital silence off zero
 _MAX_PASSES = 6
-_CLOCK_TOLERANCE = 0.2e-6  # a further pass is worth it above this change of the clock
+_CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it
+_CLOCK_TOLERANCE = 0.02e-6  # a further pass is worth it above this change of the clock
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
@@ -136,7 +137,9 @@ class SymbolTracker:
         else:  # the last pass still changed something: the cells must be those of what is returned
             received = self.read(x, window, self.ratio * (1 + clock), offsets)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
-        if np.median(track.coherence) > _FOLLOWED:
+        for _ in range(_CHANNEL_PASSES):
+            if np.median(track.coherence) <= _FOLLOWED:
+                break
             channel = self._improve(received, header, plan, track)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
         return replace(

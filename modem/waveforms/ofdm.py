@@ -81,8 +81,8 @@ class Numerology:
         k = np.arange(self.carriers.size)
         return np.exp(-1j * np.pi * k * k / self.carriers.size).astype(np.complex64)
 
-    def pilot_index(self, symbols: int) -> NDArray[np.int64]:
-        """(symbols, pilots) positions within `carriers`, ascending in each row.
+    def pilot_index(self, symbols: int, loaded: int) -> NDArray[np.int64]:
+        """(symbols, pilots) positions within the lowest `loaded` carriers, ascending in each row.
 
         The comb moves by the golden section of its spacing, so that any few symbols in a row
         already spread over the band.
@@ -92,7 +92,7 @@ class Numerology:
         while np.gcd(step, spacing) != 1:
             step += 1
         offset = (np.arange(symbols) * step) % spacing
-        comb = np.arange(self.carriers.size // spacing) * spacing
+        comb = np.arange(loaded // spacing) * spacing
         return np.asarray(comb + offset[:, None], np.int64)
 
     def modulate(self, cells: NDArray[np.complex64], prefix: int) -> NDArray[np.float32]:

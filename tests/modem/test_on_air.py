@@ -4,11 +4,12 @@ Only the tables of the LDPC and polar codes come from the modem. The reference f
 reedsolo, the CRCs are computed bit by bit.
 """
 
-from math import ceil, floor, gcd, sqrt
+from math import ceil, floor, gcd, log2, sqrt
 
 import numpy as np
 import pytest
 import reedsolo
+from scipy.special import erfinv
 
 import modem
 import modem.channel
@@ -16,19 +17,19 @@ from modem.fec import polar
 from modem.fec.ldpc import LdpcCode
 
 # rate, N, prefix, first bin, last bin, P, S, root, T, lead-in; and for the speeds tested:
-# number: (order, wanted rate, highest carrier [Hz], k)
+# number: (SNR of its rung [dB], highest carrier [Hz])
 PROFILES = {
     "phone": (
-        (8000, 1024, 32, 39, 435, 28, 14, 1, 0.064, 0.3),
-        {1: (2, 1 / 3, 3400, 2816), 10: (10, 0.77, 3400, 2816), 14: (14, 0.80, 3400, 2816)},
+        (8000, 1024, 32, 39, 435, 28, 20, 1, 0.064, 0.3),
+        {1: (-2.0, 3400), 12: (13.0, 3400), 39: (40.0, 3400)},
     ),
     "mp3": (
-        (48000, 1024, 16, 7, 416, 28, 84, 1, 0.032, 0.1),
-        {2: (4, 0.50, 4000, 2112), 4: (4, 0.55, 12000, 4224), 7: (4, 0.75, 19500, 8448)},
+        (48000, 4096, 32, 9, 1706, 54, 38, 1, 0.032, 0.1),
+        {1: (0.0, 5000), 18: (6.75, 12500), 45: (22.0, 20000)},
     ),
     "cable": (
-        (48000, 2048, 32, 9, 968, 48, 24, -1, 0.032, 0.1),
-        {3: (2, 0.75, 22700, 8448), 11: (10, 0.85, 22700, 8448), 13: (12, 0.86, 22700, 8448)},
+        (48000, 2048, 32, 9, 968, 84, 44, -1, 0.032, 0.1),
+        {2: (2.0, 22700), 20: (23.0, 22700), 54: (57.0, 22700)},
     ),
 }
 LEVEL_DBFS = -13.0
@@ -61,19 +62,24 @@ def prbs(size: int) -> np.ndarray:
     return np.array(y[:size], np.uint8)
 
 
-def axis(bits: np.ndarray) -> np.ndarray:
+def axis(bits: np.ndarray, shape: float) -> np.ndarray:
     """(cells, h) bits to amplitudes."""
     h = bits.shape[1]
-    s = 1 - 2.0 * bits
-    value = s[:, h - 1]
-    for j in range(h - 2, -1, -1):
-        value = s[:, j] * (2 ** (h - 1 - j) - value)
-    return value / sqrt(2 * (4**h - 1) / 3)
+
+    def value(row: np.ndarray) -> np.ndarray:
+        signs = 1 - 2.0 * row
+        v = signs[:, h - 1]
+        for j in range(h - 2, -1, -1):
+            v = signs[:, j] * (2 ** (h - 1 - j) - v)
+        return erfinv(shape * v / 2**h) if shape else v
+
+    every = (np.arange(2**h)[:, None] >> np.arange(h)) & 1
+    return value(bits) / sqrt(2 * np.mean(value(every) ** 2))
 
 
-def qam(bits: np.ndarray) -> np.ndarray:
+def qam(bits: np.ndarray, shape: float = 0.0) -> np.ndarray:
     h = bits.shape[1] // 2
-    return axis(bits[:, :h]) + 1j * axis(bits[:, h:])
+    return axis(bits[:, :h], shape) + 1j * axis(bits[:, h:], shape)
 
 
 class Second:
@@ -84,15 +90,20 @@ class Second:
         (self.rate, self.N, self.C, first, last, self.P, self.S, self.root, self.T, self.lead) = (
             values
         )
-        self.order, wanted, self.top, self.k = speeds[speed]
+        rung, top = speeds[speed]
         self.speed = speed
         self.bins = np.arange(first, last + 1)
         self.n = self.bins.size
-        self.loaded = int((self.bins * self.rate / self.N <= self.top).sum())
-        per_symbol = self.order * self.loaded * (1 - 1 / self.P)
-        blocks = max(round(self.S * per_symbol * wanted / self.k), 1)
-        self.r = max(wanted, blocks * self.k / (self.S * per_symbol))
-        self.full = max((d for d in range(1, blocks + 1) if d + (d + 8) // 16 <= blocks), default=1)
+        self.loaded = int((self.bins * self.rate / self.N <= top).sum())
+        per_cell = log2(1 + 10 ** (rung / 10))
+        self.order = 2 * max(ceil(per_cell / 1.6), 1)
+        cells = self.S * (self.loaded - self.loaded // self.P)
+        least = max(ceil(cells * per_cell / 8448), 3)
+        self.full = next(d for d in range(1, 256) if d + d // 32 >= least)
+        blocks = self.full + self.full // 32
+        self.k = 8 * floor(cells * per_cell / blocks / 8)
+        self.r = blocks * self.k / (cells * self.order)
+        self.shape = 0.0 if self.order == 2 else 0.97 - 2.1 * max(self.r - 0.6, 0.0) ** 2
         i = np.arange(self.n)
         self.ref = np.exp(-1j * np.pi * i**2 / self.n)
 
@@ -130,7 +141,7 @@ class Second:
         return out
 
     def payload(self, packets: list[bytes]) -> np.ndarray:
-        d, parity = len(packets), (len(packets) + 8) // 16
+        d, parity = len(packets), len(packets) // 32
         b = d + parity
         columns = [bytes(column) for column in zip(*packets, strict=True)]
         codec = reedsolo.RSCodec(parity) if parity else None
@@ -139,7 +150,7 @@ class Second:
         q = round(0.618 * self.P)
         while gcd(q, self.P) != 1:
             q += 1
-        comb = np.arange(self.n // self.P) * self.P
+        comb = np.arange(self.loaded // self.P) * self.P
         places: list[np.ndarray] = []
         grid = np.zeros((self.S, self.n), complex)
         for s in range(self.S):
@@ -166,8 +177,8 @@ class Second:
         bits = prbs(slots)
         t = np.arange(b * length)
         bits[place] ^= coded[t % b, t // b]
-        grid.reshape(-1)[cells] = qam(bits.reshape(-1, self.order))
-        return grid[:symbols]
+        grid.reshape(-1)[cells] = qam(bits.reshape(-1, self.order), self.shape)
+        return grid[:symbols] * sqrt(self.n / self.loaded)
 
     def transmission(self, packets: list[bytes]) -> np.ndarray:
         lead = np.resize(self.symbol(self.ref, 0), round(self.lead * self.rate))
@@ -198,5 +209,5 @@ def test_its_samples_are_ours_and_the_receiver_reads_them(listen, name, speed) -
     ours = np.concatenate((tx.process(packets), tx.flush()))
     assert ours.size == samples.size
     np.testing.assert_allclose(samples, ours, atol=1e-4)
-    heard = listen(*modem.channel.parse("noise=-60", 1).apply(samples, second.rate))
+    heard = listen(*modem.channel.parse("noise=-75", 1).apply(samples, second.rate))
     assert list(heard.packets) == packets

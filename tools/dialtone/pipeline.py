@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Samples given to the receiver at a time: at most one superframe ends within so few.
 _PIECE = 4096
-_REPAIR, _REPAIR_MOST = 0.05, 0.08
+_REPAIR, _REPAIR_MOST = 0.02, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Payload:
 
 
 def usual_repair(size: int | None, speed: modem.Speed) -> float:
-    """Share of extra packets for a payload of so many bytes: 5 %, or what one superframe holds
+    """Share of extra packets for a payload of so many bytes: 2 %, or what one superframe holds
     where that is at most 8 %, so that a recording in two pieces still has all that is needed."""
     if not size:
         return _REPAIR

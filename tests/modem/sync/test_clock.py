@@ -14,7 +14,7 @@ def pilots_of(
     waveform: Numerology, delays: np.ndarray, gains: np.ndarray, snr_db: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Received over expected pilots of symbols with these delays and gains, in white noise."""
-    bins = waveform.carriers[waveform.pilot_index(delays.size)]
+    bins = waveform.carriers[waveform.pilot_index(delays.size, waveform.carriers.size)]
     rng = np.random.default_rng(seed)
     noise = rng.normal(size=(*bins.shape, 2)) @ (1, 1j) * 10 ** (-snr_db / 20) / np.sqrt(2)
     turn = np.exp(-2j * np.pi / waveform.fft_size * delays[:, None] * bins)

@@ -113,7 +113,7 @@ def test_reference_cells_have_a_low_crest_factor(waveform: Numerology) -> None:
 @all_numerologies
 def test_pilot_combs(waveform: Numerology) -> None:
     spacing, count = waveform.pilot_spacing, waveform.carriers.size
-    pilots = waveform.pilot_index(2 * spacing)
+    pilots = waveform.pilot_index(2 * spacing, waveform.carriers.size)
     assert pilots.min() >= 0
     assert pilots.max() < count
     assert (np.diff(pilots, axis=1) == spacing).all()
@@ -132,7 +132,7 @@ def test_a_few_symbols_already_spread_pilots_over_the_band(waveform: Numerology)
     for symbols in (2, 3, 5, 8):
         if symbols > spacing:
             break
-        seen = np.unique(waveform.pilot_index(symbols))
+        seen = np.unique(waveform.pilot_index(symbols, waveform.carriers.size))
         assert np.diff(seen).max() <= 2.7 * spacing / symbols
 
 
