@@ -7,7 +7,7 @@ signal-to-noise ratio that they need; the lowest of mp3 differ in how much of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log10
 
 import numpy as np
@@ -59,6 +59,9 @@ class Profile:
     symbols       payload symbols of a full superframe
     level_dbfs    rms level of the waveform; peaks above full scale are clipped
     lead_in_s     noise-like signal ahead of the first superframe, for level controls to settle
+    sync_repeats  how often the sync symbol is sent
+    robust        the profile as its lowest speeds use it, None where they are like the others
+    robust_speeds how many speeds those are
     """
 
     name: str
@@ -70,6 +73,9 @@ class Profile:
     lead_in_s: float
     speeds: tuple[Speed, ...]
     default_speed: int
+    sync_repeats: int = 1
+    robust: Profile | None = None
+    robust_speeds: int = 0
 
     @property
     def sample_rate(self) -> int:
@@ -82,7 +88,19 @@ class Profile:
     def superframe_samples(self, symbols: int) -> int:
         """Length of a superframe of so many payload symbols [samples]."""
         waveform = self.numerology
+        symbols += self.sync_repeats - 1
         return self.preamble_samples + waveform.sync_samples + symbols * waveform.symbol_samples
+
+    @property
+    def modes(self) -> tuple[Profile, ...]:
+        """The forms in which superframes of this profile come; each has a preamble of its own."""
+        return (self,) if self.robust is None else (self, self.robust)
+
+    def mode(self, speed: Speed) -> Profile:
+        """The form in which superframes of this speed come."""
+        if self.robust is None or speed.number > self.robust_speeds:
+            return self
+        return self.robust
 
     def speed(self, number: int | None) -> Speed:
         """The speed of that number, or the default for None."""
@@ -143,12 +161,15 @@ def _speeds(
     preamble: Preamble,
     symbols: int,
     steps: Sequence[tuple[int, float, float, int]],
+    sync_repeats: int = 1,
+    first: int = 1,
 ) -> tuple[Speed, ...]:
-    """Steps are (order, rate, top_hz, k). The rate gives way a little, so that whole code blocks
-    fill a superframe."""
+    """Steps are (order, rate, top_hz, k), numbered from `first`. The rate gives way a little, so
+    that whole code blocks fill a superframe."""
     speeds = []
     ahead = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
-    for number, (order, wanted_rate, top_hz, k) in enumerate(steps, start=1):
+    ahead += (sync_repeats - 1) * numerology.symbol_samples
+    for number, (order, wanted_rate, top_hz, k) in enumerate(steps, start=first):
         loaded = int((numerology.carrier_hz <= top_hz).sum())
         symbol_bits = order * loaded * (1 - 1 / numerology.pilot_spacing)
         blocks = max(round(symbols * symbol_bits * wanted_rate / k), 1)
@@ -171,6 +192,7 @@ _MP3 = Numerology(48000, 1024, 16, 300.0, 19500.0, 28)
 _CABLE = Numerology(48000, 2048, 32, 200.0, 22700.0, 48)
 
 _PHONE_PREAMBLE = Preamble(1, 0.064, 0.15)
+_ROBUST_PREAMBLE = Preamble(-1, 0.128, 0.08)
 _MP3_PREAMBLE = Preamble(1, 0.032, 0.3)
 _CABLE_PREAMBLE = Preamble(-1, 0.032, 0.3)
 
@@ -184,22 +206,43 @@ _MP3_STEPS = (
     *((*step, 19500.0, 8448) for step in _LADDER[3:13]),
 )
 
+# Speeds of `phone` for signals below the noise: long superframes, as what finds and describes them
+# takes long too; short blocks, as messages there are short.
+_ROBUST_STEPS = ((2, 1 / 12, 3400.0, 1024), (2, 1 / 6, 3400.0, 1024))
+_ROBUST_REPEATS = 6
+_ROBUST_SYMBOLS = 32
+
+_PHONE_PROFILE = Profile(
+    name="phone",
+    description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
+    numerology=_PHONE,
+    preamble=_PHONE_PREAMBLE,
+    symbols=14,
+    level_dbfs=-13.0,
+    lead_in_s=0.3,
+    speeds=(
+        *_speeds(_PHONE, _ROBUST_PREAMBLE, _ROBUST_SYMBOLS, _ROBUST_STEPS, _ROBUST_REPEATS),
+        *_speeds(
+            _PHONE,
+            _PHONE_PREAMBLE,
+            14,
+            [(*step, 3400.0, 2816) for step in _LADDER],
+            first=len(_ROBUST_STEPS) + 1,
+        ),
+    ),
+    default_speed=12,
+)
+_PHONE_ROBUST = replace(
+    _PHONE_PROFILE,
+    preamble=_ROBUST_PREAMBLE,
+    symbols=_ROBUST_SYMBOLS,
+    sync_repeats=_ROBUST_REPEATS,
+)
+
 profiles: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(
-            name="phone",
-            description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
-            numerology=_PHONE,
-            preamble=_PHONE_PREAMBLE,
-            symbols=14,
-            level_dbfs=-13.0,
-            lead_in_s=0.3,
-            speeds=_speeds(
-                _PHONE, _PHONE_PREAMBLE, 14, [(*step, 3400.0, 2816) for step in _LADDER]
-            ),
-            default_speed=10,
-        ),
+        replace(_PHONE_PROFILE, robust=_PHONE_ROBUST, robust_speeds=len(_ROBUST_STEPS)),
         Profile(
             name="mp3",
             description="MP3 file or stream of 32 to 320 kbit/s",
