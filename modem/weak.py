@@ -15,7 +15,7 @@ from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.sync.line_search import agreement, find_line
-from modem.tracker import TINY, SymbolTracker, Track
+from modem.tracker import SLIP_REACH_S, TINY, SymbolTracker, Track
 from modem.transmitter import all_sync_cells, header_indices
 
 _CLOCK_REACH = 280e-6  # clocks beyond are not looked for
@@ -23,6 +23,8 @@ _CLOCK_STEP = 40e-6  # costs 0.1 dB at most over the sync symbols
 _OFFSET_REACH = 2.0  # from the sync symbols to the payload's line [samples]
 KNOWN_REACH = 60e-6  # how far the clock of the superframe before may be off
 SHOWN_REACH = 150e-6  # the same for one that only the sync symbols showed
+_UNEVEN = 0.65  # agreement that falls so far from one part to another may come from a slip
+_SLIP_GAIN = 15.0  # noise alone reaches this score once in 1e6 among some 1e4 possible slips
 _GAIN_REACH = 4  # symbols on either side over which gains are averaged
 
 
@@ -154,19 +156,67 @@ class WeakReader:
         offsets = np.arange(plan.symbols + 1, dtype=np.float64) * waveform.symbol_samples
         bins = waveform.carriers[plan.pilots]
         expected = channel[plan.pilots] * waveform.reference[plan.pilots]
-        for attempt, width in enumerate((reach, min(reach, KNOWN_REACH) / 2)):
+        fine = min(reach, KNOWN_REACH) / 2
+        for attempt, width in enumerate((reach, fine, fine)):
             step = self._tracker.ratio * (1 + clock)
             received = self._tracker.read(x, window, step, offsets)[1:]
             pilots = np.take_along_axis(received, plan.pilots, axis=1) * np.conj(expected)
             offset, slope = find_line(
                 pilots, bins, waveform.fft_size, _OFFSET_REACH, width * waveform.symbol_samples
             )
+            delays = offset + slope * np.arange(1.0, plan.symbols + 1)
+            pilots *= np.exp(2j * np.pi / waveform.fft_size * delays[:, None] * bins)
             if attempt == 0:
                 clock += slope / waveform.symbol_samples
-        delays = offset + slope * np.arange(1.0, plan.symbols + 1)
-        pilots = pilots * np.exp(2j * np.pi / waveform.fft_size * delays[:, None] * bins)
+            elif attempt == 1:
+                seen = agreement(pilots, _GAIN_REACH)
+                if seen.min() > _UNEVEN * seen.max():
+                    break
+                slip, shift = self._find_slip(x, window, step, offsets, plan, expected, pilots)
+                if slip == plan.symbols:
+                    break
+                offsets[slip + 1 :] += shift
         gains = pilots.mean(axis=1) / (np.mean(np.abs(expected) ** 2, axis=1) + TINY)
         return Track(
             received, offsets, clock, delays, np.asarray(moving_average(gains, _GAIN_REACH)),
             agreement(pilots, _GAIN_REACH), channel,
         )  # fmt: skip
+
+    def _find_slip(
+        self,
+        x: NDArray[np.float32],
+        window: float,
+        step: float,
+        offsets: NDArray[np.float64],
+        plan: Layout,
+        expected: NDArray[np.complex64],
+        pilots: NDArray[np.complexfloating],
+    ) -> tuple[int, float]:
+        """First symbol that a slip moved, and how far [samples]; plan.symbols where none did.
+
+        expected  (symbols, p) what the pilots should be
+        pilots    (symbols, p) matched, at the delays of the line without a slip
+
+        Every shift and every place is tried: the symbols behind it must show more power where the
+        shift puts them. In noise a symbol's power, relative to its energy, is exponential with
+        mean 1.
+        """
+        waveform = self.profile.numerology
+        reach = round(SLIP_REACH_S * waveform.sample_rate)
+        shifts = np.arange(-reach, reach + 1, waveform.prefix // 2).astype(np.float64)
+        near = np.arange(-waveform.prefix / 4, waveform.prefix / 4 + 0.1, 0.5)
+        straight = np.abs(pilots.sum(axis=1)) ** 2 / (np.sum(np.abs(pilots) ** 2, axis=1) + TINY)
+        scores = np.empty((plan.symbols, shifts.size, near.size))
+        for s, carriers in enumerate(plan.pilots):
+            cells = self._tracker.read(x, window, step, offsets[s + 1] + shifts)[:, carriers]
+            cells = cells * np.conj(expected[s])
+            turn = np.exp(
+                2j * np.pi / waveform.fft_size * np.outer(waveform.carriers[carriers], near)
+            )
+            energy = np.sum(np.abs(cells) ** 2, axis=1, keepdims=True) + TINY
+            scores[s] = np.abs(cells @ turn) ** 2 / energy - straight[s]
+        gain = np.cumsum(scores[::-1], axis=0)[::-1]
+        slip, row, column = np.unravel_index(int(np.argmax(gain)), gain.shape)
+        if gain[slip, row, column] < _SLIP_GAIN:
+            return plan.symbols, 0.0
+        return int(slip), float(shifts[row] + near[column])

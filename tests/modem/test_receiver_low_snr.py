@@ -85,6 +85,18 @@ def test_lines_and_their_faults(send, listen, spec) -> None:
     assert heard.packets == sent.packets
 
 
+@pytest.mark.parametrize("shift_ms", [20, -20])
+@pytest.mark.parametrize("at_s", [2.5, 3.6])
+def test_a_slip_inside_a_superframe_is_undone(send, listen, shift_ms, at_s) -> None:
+    """As of a jitter buffer that drops a voice packet or plays one twice."""
+    sent = send("phone", 1, superframes=1, seed=6)
+    at, count = round(at_s * sent.rate), abs(shift_ms) * sent.rate // 1000
+    again = at - count if shift_ms > 0 else at + count
+    slipped = np.concatenate((sent.samples[:at], sent.samples[again:]))
+    x, rate = modem.channel.parse("awgn=-5,skew=100", 8).apply(slipped, sent.rate)
+    assert listen(x, rate).packets == sent.packets
+
+
 def test_a_receiver_of_48_khz_hears_as_well(send, listen) -> None:
     sent = send("phone", 1, superframes=0, extra=1)
     samples, rate = modem.channel.parse("rate=48000", 1).apply(sent.samples, sent.rate)
