@@ -24,7 +24,7 @@ _OFFSET_REACH = 2.0  # from the sync symbols to the payload's line [samples]
 KNOWN_REACH = 60e-6  # how far the clock of the superframe before may be off
 SHOWN_REACH = 150e-6  # the same for one that only the sync symbols showed
 _UNEVEN = 0.65  # agreement that falls so far from one part to another may come from a slip
-_SLIP_GAIN = 15.0  # noise alone reaches this score once in 1e6 among some 1e4 possible slips
+_SLIP_GAIN = 15.0  # noise lets one symbol gain so much at one shift with probability exp(-15)
 _GAIN_REACH = 4  # symbols on either side over which gains are averaged
 
 
