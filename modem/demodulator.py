@@ -20,9 +20,11 @@ from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker
+from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
 _NOISE_REACH = 12  # carriers on either side over which the noise is taken as equal
 _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
+_WEAK_DB = 5.0  # below it a symbol's own pilots tell too little of its delay
 _DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
@@ -34,12 +36,16 @@ class Sync:
     quality    share of the training's energy inside one prefix, 0 to 1
     header     None where it could not be read
     channel    (carriers,) complex64
+    clock      relative duration error of the sender's samples, 0 when unknown
+    snr_db     mean over the carriers, infinite where a single symbol does not tell
     """
 
     window: float
     quality: float
     header: BurstHeader | None
     channel: NDArray[np.complex64]
+    clock: float = 0.0
+    snr_db: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,14 @@ class Demodulator:
     def __init__(self, profile: Profile, input_rate: int) -> None:
         self.profile = profile
         self._tracker = SymbolTracker(profile, input_rate)
+        self._weak = WeakReader(profile, self._tracker) if profile.sync_repeats > 1 else None
         self.margin = self._tracker.margin
 
     @property
     def sync_span(self) -> float:
         """Input samples from the start of the preamble that `synchronise` reads."""
         waveform = self.profile.numerology
-        samples = self.profile.preamble_samples + waveform.sync_samples + waveform.prefix
+        samples = self.profile.superframe_samples(0) + waveform.prefix
         return samples * self._tracker.ratio * 1.001 + self.margin
 
     def payload_span(self, symbols: int) -> float:
@@ -96,7 +103,7 @@ class Demodulator:
     def nominal_window(self, start: float, clock: float) -> float:
         """Where the sync symbol's FFT window lies when the superframe starts exactly here."""
         waveform = self.profile.numerology
-        ahead = self.profile.preamble_samples + 1.5 * waveform.prefix
+        ahead = self.profile.superframe_samples(0) - waveform.fft_size - waveform.prefix / 2
         return start + ahead * self._tracker.ratio * (1 + clock)
 
     def synchronise(self, x: NDArray[np.float32], start: float, clock: float) -> Sync:
@@ -104,6 +111,11 @@ class Demodulator:
 
         clock  relative duration error of the sender's samples, 0 when unknown
         """
+        if self._weak is not None:
+            found = self._weak.synchronise(x, start, clock)
+            return Sync(
+                found.window, found.quality, found.header, found.channel, found.clock, found.snr_db
+            )
         waveform = self.profile.numerology
         step = self._tracker.ratio * (1 + clock)
         training = waveform.training_index
@@ -145,7 +157,12 @@ class Demodulator:
             channels.reverse()
         track = None
         for channel in channels:
-            other = self._tracker.follow(x, sync.window, sync.header, plan, clock, channel)
+            if self._weak is not None and sync.snr_db < _WEAK_DB:
+                known = sync.clock == clock != 0
+                reach = KNOWN_REACH if known else SHOWN_REACH
+                other = self._weak.follow(x, sync.window, plan, sync.clock, reach, channel)
+            else:
+                other = self._tracker.follow(x, sync.window, sync.header, plan, clock, channel)
             if track is None or np.median(other.coherence) > np.median(track.coherence):
                 track = other
             if np.median(track.coherence) > COHERENT:

@@ -61,6 +61,7 @@ class Layout:
     """
 
     def __init__(self, profile: Profile, speed: Speed, data_blocks: int) -> None:
+        profile = profile.mode(speed)
         waveform = profile.numerology
         self.profile = profile
         self.speed = speed
@@ -78,7 +79,7 @@ class Layout:
         np.put_along_axis(is_data, self.pilots, False, axis=1)
         self.cells = np.flatnonzero(is_data)
         slots = self.cells.size * speed.order
-        length = min(slots // blocks, int(speed.k / _LOWEST_RATE))
+        length = min(slots // blocks, int(speed.k / min(_LOWEST_RATE, speed.rate)))
         self.code = LdpcCode(speed.k, length)
         half = speed.order // 2
         strength = np.tile(half - 1 - np.arange(speed.order) % half, self.cells.size)
