@@ -20,9 +20,12 @@ from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker
+from modem.transmitter import sync_cells
 
 _NOISE_REACH = 12  # carriers on either side over which the noise is taken as equal
 _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
+_USUAL_CLOCK = 220e-6  # clocks of sound cards differ by no more
+_CARRIER_SHIFT = 0.25  # carriers that the clock may shift the highest one by unnoticed
 _DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
@@ -34,12 +37,14 @@ class Sync:
     quality    share of the training's energy inside one prefix, 0 to 1
     header     None where it could not be read
     channel    (carriers,) complex64
+    clock      relative duration error of the sender's samples with which it was read
     """
 
     window: float
     quality: float
     header: BurstHeader | None
     channel: NDArray[np.complex64]
+    clock: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,22 @@ class Demodulator:
         samples = self.profile.preamble_samples + waveform.sync_samples + waveform.prefix
         return samples * self._tracker.ratio * 1.001 + self.margin
 
-    def payload_span(self, symbols: int) -> float:
+    def payload_span(self, plan: Layout) -> float:
         """Input samples from the sync symbol's window that `demodulate` reads."""
         waveform = self.profile.numerology
-        samples = (symbols + 1) * waveform.symbol_samples + SLIP_REACH_S * waveform.sample_rate
+        samples = (plan.symbols + 1) * float(waveform.fft_size + plan.speed.prefix)
+        samples += SLIP_REACH_S * waveform.sample_rate
         return samples * self._tracker.ratio * 1.001 + self.margin
 
-    def superframe_span(self, symbols: int, clock: float) -> float:
-        """Length of a superframe of so many payload symbols [input samples]."""
-        return self.profile.superframe_samples(symbols) * self._tracker.ratio * (1 + clock)
+    def superframe_span(self, plan: Layout, clock: float) -> float:
+        """Length of a superframe with this layout [input samples]."""
+        samples = self.profile.superframe_samples(plan.symbols, plan.speed.prefix)
+        return samples * self._tracker.ratio * (1 + clock)
 
     def nominal_window(self, start: float, clock: float) -> float:
         """Where the sync symbol's FFT window lies when the superframe starts exactly here."""
         waveform = self.profile.numerology
-        ahead = self.profile.preamble_samples + 1.5 * waveform.prefix
+        ahead = self.profile.preamble_samples + 2 * waveform.prefix - self.profile.lead
         return start + ahead * self._tracker.ratio * (1 + clock)
 
     def synchronise(self, x: NDArray[np.float32], start: float, clock: float) -> Sync:
@@ -105,10 +112,14 @@ class Demodulator:
         clock  relative duration error of the sender's samples, 0 when unknown
         """
         waveform = self.profile.numerology
-        step = self._tracker.ratio * (1 + clock)
+        ratio = self._tracker.ratio
         training = waveform.training_index
         reference = waveform.reference[training]
-        window = start + (self.profile.preamble_samples + waveform.prefix) * step
+        ahead = self.profile.preamble_samples + waveform.prefix
+        if clock == 0 and waveform.carriers[-1] * _USUAL_CLOCK > _CARRIER_SHIFT:
+            clock = self._first_clock(x, start + ahead * ratio)
+        step = ratio * (1 + clock)
+        window = start + ahead * step
         sync = self._tracker.read(x, window, step, np.zeros(1))[0]
         shift, quality = self._centre(sync[training] * np.conj(reference))
         window += shift * step
@@ -118,13 +129,47 @@ class Demodulator:
         raw[training] = sync[training] * np.conj(reference)
         looks = np.zeros(waveform.carriers.size)
         looks[training] = 1
-        channel, noise = self._tracker.estimate_channel(raw, looks)
+        channel, noise = self._tracker.estimate_channel(raw, looks, waveform.prefix)
         header_index = waveform.header_index
         gain = channel[header_index]
         power = np.abs(gain) ** 2 + TINY
         turned = sync[header_index] * np.conj(gain * waveform.reference[header_index])
         header = read_header(turned / power, noise[header_index] / power)
-        return Sync(window, quality, header, channel)
+        if header is not None and header.speed <= len(self.profile.speeds):
+            prefix = self.profile.speed(header.speed).prefix
+            if self.profile.reverberant or prefix > waveform.prefix:
+                # Now all carriers are known, and how long a response is to be expected.
+                turn = np.conj(sync_cells(self.profile, header))
+                looks = np.ones(turn.size)
+                channel, _ = self._tracker.estimate_channel(sync * turn, looks, prefix)
+                for _ in range(2):
+                    clean = self._tracker.without_preamble(sync, header, channel, prefix)
+                    channel, _ = self._tracker.estimate_channel(clean * turn, looks, prefix)
+        return Sync(window, quality, header, channel, clock)
+
+    def _first_clock(self, x: NDArray[np.float32], window: float) -> float:
+        """Clock error with which the training at this window agrees best.
+
+        Symbols this long do not show their upper carriers otherwise. The response's fourth power
+        is largest where it is sharp.
+        """
+        waveform = self.profile.numerology
+        reference = np.conj(waveform.reference[waveform.training_index])
+        spacing = _CARRIER_SHIFT / 2 / waveform.carriers[-1]
+        count = int(np.ceil(_USUAL_CLOCK / spacing))
+        clocks = np.arange(-count, count + 1) * spacing
+        sharpness = np.empty(clocks.size)
+        spectrum = np.zeros(waveform.fft_size // 2, np.complex64)
+        for i, clock in enumerate(clocks):
+            step = self._tracker.ratio * (1 + clock)
+            cells = self._tracker.read(x, window, step, np.zeros(1))[0][waveform.training_index]
+            spectrum[waveform.carriers[waveform.training_index] // 2] = cells * reference
+            sharpness[i] = np.sum(np.abs(np.fft.ifft(spectrum)) ** 4)
+        best = min(max(int(np.argmax(sharpness)), 1), clocks.size - 2)
+        low, top, high = sharpness[best - 1 : best + 2]
+        bend = low + high - 2 * top
+        between = float(np.clip(0.5 * (low - high) / bend, -1, 1)) if bend < 0 else 0.0
+        return float(clocks[best] + between * spacing)
 
     def demodulate(
         self,
@@ -145,7 +190,10 @@ class Demodulator:
             channels.reverse()
         track = None
         for channel in channels:
-            other = self._tracker.follow(x, sync.window, sync.header, plan, clock, channel)
+            other = self._tracker.follow(
+                x, sync.window, sync.header, plan, clock or sync.clock, channel,
+                known_clock=clock != 0,
+            )  # fmt: skip
             if track is None or np.median(other.coherence) > np.median(track.coherence):
                 track = other
             if np.median(track.coherence) > COHERENT:
@@ -160,7 +208,7 @@ class Demodulator:
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(cells, variance.reshape(-1)[plan.cells], plan.speed.order)
         step = self._tracker.ratio * (1 + track.clock)
-        length = float(track.offsets[-1]) + waveform.fft_size + waveform.prefix / 2
+        length = float(track.offsets[-1]) + waveform.fft_size + self.profile.lead
         end = sync.window + length * step
         first = max(int(sync.window), 0)
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
@@ -192,6 +240,10 @@ class Demodulator:
         kernel = np.zeros(half)
         kernel[: prefix + 1] = 1
         energy = np.fft.irfft(np.fft.rfft(response) * np.conj(np.fft.rfft(kernel)), half)
+        if self.profile.reverberant:
+            first = int(np.argmax(response))
+            begin = (first - self.profile.lead) % half
+            return float(delay[first] - self.profile.lead), float(energy[begin]) / total
         best = int(np.argmax(energy))
         inside = (best + np.arange(prefix + 1)) % half
         centre = float(np.sum(delay[inside] * response[inside]) / response[inside].sum())

@@ -28,6 +28,8 @@ class Speed:
     rate     of the inner code in a full superframe
     k        information bits of a code block, CRC included
     blocks   data blocks of a full superframe, each of which holds one packet
+    symbols  payload symbols of a full superframe, at most
+    prefix   cyclic prefix of a payload symbol [samples], the numerology's or longer
     top_hz   highest carrier that is loaded [Hz]
     snr_db   needed signal-to-noise ratio on the loaded carriers [dB]
     net_bps  payload rate of an endless transmission, all overheads of the modem counted [bit/s]
@@ -38,6 +40,8 @@ class Speed:
     rate: float
     k: int
     blocks: int
+    symbols: int
+    prefix: int
     top_hz: float
     snr_db: float
     net_bps: float
@@ -56,9 +60,10 @@ class Speed:
 class Profile:
     """Everything that both ends must agree on for one kind of channel.
 
-    symbols       payload symbols of a full superframe
+    symbols       payload symbols of a full superframe, fewer where a speed's prefix is longer
     level_dbfs    rms level of the waveform; peaks above full scale are clipped
     lead_in_s     noise-like signal ahead of the first superframe, for level controls to settle
+    reverberant   the channel's response begins with its strongest path and decays slowly
     """
 
     name: str
@@ -70,6 +75,13 @@ class Profile:
     lead_in_s: float
     speeds: tuple[Speed, ...]
     default_speed: int
+    reverberant: bool = False
+
+    @property
+    def lead(self) -> int:
+        """Samples of the prefix that FFT windows leave ahead of the response's middle, or of its
+        first and strongest path where it is known to decay from there."""
+        return self.numerology.prefix // (16 if self.reverberant else 2)
 
     @property
     def sample_rate(self) -> int:
@@ -79,10 +91,17 @@ class Profile:
     def preamble_samples(self) -> int:
         return round(self.preamble.duration_s * self.sample_rate)
 
-    def superframe_samples(self, symbols: int) -> int:
-        """Length of a superframe of so many payload symbols [samples]."""
+    def superframe_samples(self, symbols: int, prefix: int) -> int:
+        """Length of a superframe of so many payload symbols with this prefix [samples]."""
         waveform = self.numerology
-        return self.preamble_samples + waveform.sync_samples + symbols * waveform.symbol_samples
+        ahead = self.preamble_samples + waveform.sync_samples
+        return ahead + symbols * (waveform.fft_size + prefix)
+
+    @property
+    def longest_s(self) -> float:
+        """Length of the longest superframe of any speed [s]."""
+        lengths = (self.superframe_samples(s.symbols, s.prefix) for s in self.speeds)
+        return max(lengths) / self.sample_rate
 
     def speed(self, number: int | None) -> Speed:
         """The speed of that number, or the default for None."""
@@ -143,12 +162,20 @@ def _speeds(
     preamble: Preamble,
     symbols: int,
     steps: Sequence[tuple[int, float, float, int]],
+    long_steps: Sequence[tuple[int, float, float, int]] = (),
+    long_prefix: int = 0,
 ) -> tuple[Speed, ...]:
     """Steps are (order, rate, top_hz, k). The rate gives way a little, so that whole code blocks
-    fill a superframe."""
+    fill a superframe. Long steps have payload symbols with another prefix, and fewer of them."""
     speeds = []
     ahead = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
-    for number, (order, wanted_rate, top_hz, k) in enumerate(steps, start=1):
+    usual = (numerology.prefix, symbols)
+    longer = (
+        long_prefix,
+        symbols * numerology.symbol_samples // (numerology.fft_size + long_prefix),
+    )
+    rungs = [(*step, *usual) for step in steps] + [(*step, *longer) for step in long_steps]
+    for number, (order, wanted_rate, top_hz, k, prefix, symbols) in enumerate(rungs, start=1):
         loaded = int((numerology.carrier_hz <= top_hz).sum())
         symbol_bits = order * loaded * (1 - 1 / numerology.pilot_spacing)
         blocks = max(round(symbols * symbol_bits * wanted_rate / k), 1)
@@ -157,10 +184,10 @@ def _speeds(
         needed = symbols_needed(
             numerology, order, top_hz, symbols, (data + parity_blocks(data)) * ceil(k / rate)
         )
-        samples = ahead + needed * numerology.symbol_samples
+        samples = ahead + needed * (numerology.fft_size + prefix)
         net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
         snr_db = 10 * log10(2 ** (order * rate) - 1) + _GAP_DB[order]
-        speeds.append(Speed(number, order, rate, k, data, top_hz, snr_db, net_bps))
+        speeds.append(Speed(number, order, rate, k, data, symbols, prefix, top_hz, snr_db, net_bps))
     return tuple(speeds)
 
 
@@ -184,6 +211,13 @@ _MP3_STEPS = (
     *((*step, 19500.0, 8448) for step in _LADDER[3:13]),
 )
 
+# For echoes of up to 25 ms, as of far hybrids on long lines.
+_PHONE_LONG_PREFIX = 200
+_PHONE_LONG_STEPS = (
+    (4, 0.55), (4, 0.75), (6, 2 / 3), (6, 0.80), (8, 0.72), (8, 0.82), (10, 0.77), (10, 0.85),
+    (12, 0.78),
+)  # fmt: skip
+
 profiles: dict[str, Profile] = {
     profile.name: profile
     for profile in (
@@ -196,7 +230,12 @@ profiles: dict[str, Profile] = {
             level_dbfs=-13.0,
             lead_in_s=0.3,
             speeds=_speeds(
-                _PHONE, _PHONE_PREAMBLE, 14, [(*step, 3400.0, 2816) for step in _LADDER]
+                _PHONE,
+                _PHONE_PREAMBLE,
+                14,
+                [(*step, 3400.0, 2816) for step in _LADDER],
+                [(*step, 3400.0, 2816) for step in _PHONE_LONG_STEPS],
+                _PHONE_LONG_PREFIX,
             ),
             default_speed=10,
         ),

@@ -60,7 +60,7 @@ class Layout:
         blocks = data_blocks + self.parity_blocks
         self.loaded = np.flatnonzero(waveform.carrier_hz <= speed.top_hz)
         bits = blocks * int(np.ceil(speed.k / speed.rate))
-        self.symbols = symbols_needed(waveform, speed.order, speed.top_hz, profile.symbols, bits)
+        self.symbols = symbols_needed(waveform, speed.order, speed.top_hz, speed.symbols, bits)
         self.pilots = waveform.pilot_index(self.symbols)
         is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True
