@@ -204,7 +204,9 @@ class Demodulator:
         equalised = (track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)).astype(
             np.complex64
         )
-        cells, noise_var, per_symbol = self._refine(equalised, plan)
+        cells, noise_var, per_symbol = self._refine(
+            equalised, plan, np.abs(track.channel) ** 2 + TINY
+        )
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(cells, variance.reshape(-1)[plan.cells], plan.speed.order)
         step = self._tracker.ratio * (1 + track.clock)
@@ -250,9 +252,12 @@ class Demodulator:
         return centre - prefix / 2, float(energy[best]) / total
 
     def _refine(
-        self, equalised: NDArray[np.complex64], plan: Layout
+        self, equalised: NDArray[np.complex64], plan: Layout, power: NDArray[np.floating]
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32], NDArray[np.float32]]:
         """Data cells, noise variance by carrier and relative noise by symbol.
+
+        power  (carriers,) of the channel: what makes the noise of neighbours unequal where the
+               response is long
 
         Decisions give the shape of the noise from many cells but underestimate it, as errors
         beyond half the distance of two points are not seen; pilots set that right.
@@ -272,7 +277,12 @@ class Demodulator:
         weight = 1 / per_symbol**2
         loaded = plan.loaded
         shape = np.average(decided[:, loaded], axis=0, weights=weight)
-        shape = np.maximum(moving_average(shape, _NOISE_REACH), 1e-9)
+        if self.profile.reverberant or plan.speed.prefix > self.profile.numerology.prefix:
+            level = power[loaded] / power[loaded].mean()
+            shape = moving_average(shape * level, _NOISE_REACH) / level
+        else:
+            shape = moving_average(shape, _NOISE_REACH)
+        shape = np.maximum(shape, 1e-9)
         true = np.zeros(equalised.shape[1])
         seen = np.zeros(equalised.shape[1])
         guess = np.ones(equalised.shape[1])

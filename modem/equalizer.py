@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from modem.waveforms.ofdm import Numerology
 
-_ROUNDS = 4  # of estimating taps and their powers
 _FLOOR = 0.1  # power that any tap may have, in noise powers of a tap
 _MAX_STEPS = 60  # of conjugate gradients
-_RESIDUAL = 1e-4  # of the normal equations, where they count as solved
+_RESIDUAL = (
+    0.03  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
+)
 
 
 class ChannelSmoother:
@@ -69,13 +70,17 @@ class LongResponseSmoother:
 
     first, last  delays of the model [samples], ends included
     reach        taps on either side that are taken to have the same power
+    rounds       of estimating taps and their powers; single echoes need more than a smooth decay
     """
 
-    def __init__(self, numerology: Numerology, first: int, last: int, reach: int) -> None:
+    def __init__(
+        self, numerology: Numerology, first: int, last: int, reach: int, rounds: int
+    ) -> None:
         self._bins = numerology.carriers
         self._size = numerology.fft_size
         self._delays = np.arange(first, last + 1)
         self._reach = reach
+        self._rounds = rounds
 
     def smooth(
         self,
@@ -95,7 +100,7 @@ class LongResponseSmoother:
         floor = _FLOOR * noise_to_signal / total
         response = np.zeros(self._size, np.complex128)
         taps = np.zeros(delays.size, np.complex128)
-        for _ in range(_ROUNDS):
+        for _ in range(self._rounds):
             taps = self._solve(seen, weights, np.sqrt(prior), noise_to_signal, taps)
             power = moving_average(taps.real**2 + taps.imag**2, self._reach)
             sum_of_powers = float(power.sum())
@@ -126,7 +131,7 @@ class LongResponseSmoother:
         rest = wanted - apply(u)
         step = rest.copy()
         energy = float(np.vdot(rest, rest).real)
-        enough = _RESIDUAL**2 * float(np.vdot(wanted, wanted).real)
+        enough = _RESIDUAL**2 * min(ridge, 1.0) * float(np.vdot(wanted, wanted).real)
         for _ in range(_MAX_STEPS):
             if energy <= enough:
                 break

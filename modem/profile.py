@@ -196,10 +196,13 @@ def _speeds(
 _PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 28)
 _MP3 = Numerology(48000, 1024, 16, 300.0, 19500.0, 28)
 _CABLE = Numerology(48000, 2048, 32, 200.0, 22700.0, 48)
+_AIR = Numerology(48000, 16384, 2048, 250.0, 18000.0, 32)
 
 _PHONE_PREAMBLE = Preamble(1, 0.064, 0.15)
 _MP3_PREAMBLE = Preamble(1, 0.032, 0.3)
 _CABLE_PREAMBLE = Preamble(-1, 0.032, 0.3)
+# Reverberation leaves the direct path only a small share of the energy.
+_AIR_PREAMBLE = Preamble(-7, 0.128, 0.1)
 
 # Encoders cut off the top of the band, the more so the lower their bit rate.
 _MP3_STEPS = (
@@ -216,6 +219,13 @@ _PHONE_LONG_PREFIX = 200
 _PHONE_LONG_STEPS = (
     (4, 0.55), (4, 0.75), (6, 2 / 3), (6, 0.80), (8, 0.72), (8, 0.82), (10, 0.77), (10, 0.85),
     (12, 0.78),
+)  # fmt: skip
+
+# In steps of about 1.5 dB, as a room has no other knob to turn.
+_AIR_STEPS = (
+    (2, 1 / 3), (2, 0.42), (2, 0.50), (2, 0.60), (2, 0.72), (4, 0.42), (4, 0.48), (4, 0.55),
+    (4, 0.62), (4, 0.70), (6, 0.53), (6, 0.59), (6, 0.67), (6, 0.72), (8, 0.62), (8, 0.68),
+    (8, 0.75),
 )  # fmt: skip
 
 profiles: dict[str, Profile] = {
@@ -262,6 +272,20 @@ profiles: dict[str, Profile] = {
                 _CABLE, _CABLE_PREAMBLE, 24, [(*step, 22700.0, 8448) for step in _LADDER]
             ),
             default_speed=10,
+        ),
+        Profile(
+            name="air",
+            description="loudspeaker to microphone in a room",
+            numerology=_AIR,
+            preamble=_AIR_PREAMBLE,
+            symbols=10,
+            level_dbfs=-13.0,
+            lead_in_s=0.1,
+            speeds=_speeds(
+                _AIR, _AIR_PREAMBLE, 10, [(*step, 18000.0, 8448) for step in _AIR_STEPS]
+            ),
+            default_speed=6,
+            reverberant=True,
         ),
     )
 }

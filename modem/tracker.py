@@ -75,9 +75,9 @@ class SymbolTracker:
         waveform, lead = self.profile.numerology, self.profile.lead
         if self.profile.reverberant:
             # What comes behind the prefix is part of the response too, if a disturbed one.
-            return LongResponseSmoother(waveform, -2 * lead, 3 * prefix, prefix // 32)
+            return LongResponseSmoother(waveform, -2 * lead, 3 * prefix, prefix // 32, 2)
         if prefix > waveform.prefix:
-            return LongResponseSmoother(waveform, -lead, prefix + 2 * lead, 6)
+            return LongResponseSmoother(waveform, -lead, prefix + 2 * lead, 6, 4)
         return ChannelSmoother(waveform)
 
     def read(
