@@ -52,7 +52,7 @@ class SuperframeReader:
 
     def payload_end(self, sync: Sync, plan: Layout) -> float:
         """The same for its payload."""
-        return sync.window + self._demodulator.payload_span(plan.symbols)
+        return sync.window + self._demodulator.payload_span(plan)
 
     def synchronise(self, start: float, channel: int, clock: float) -> Sync:
         """The sync symbol of the superframe whose preamble starts near `start`."""
@@ -100,7 +100,7 @@ class SuperframeReader:
         speed = frame.plan.speed
         plan = layout(self.profile, speed, speed.blocks)
         clock = frame.result.clock
-        length = self._demodulator.superframe_span(plan.symbols, clock)
+        length = self._demodulator.superframe_span(plan, clock)
         window = frame.sync.window - length
         if window < horizon - 0.2 * length:
             return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +32,12 @@ from modem.tracker import COHERENT
 _SAME_S = 0.03  # detections this close together are one
 _LOUDEST = 1e3  # samples beyond are faults of the source, and their squares would overflow
 _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
-_LOOK_BACK_S = 5.4  # more than the longest superframe of any profile
+_LONGEST_S = max(profile.longest_s for profile in profiles.values())
+_LOOK_BACK_S = 1.1 * _LONGEST_S  # clocks differ, and one superframe ahead may have to be found
 _MAX_BRIDGED = 2  # superframes in a row that may pass without a header and without a packet
-_TAIL_S = 7  # whole seconds of silence that flush every filter and the longest superframe
+_TAIL_S = ceil(
+    _LONGEST_S + 1.5
+)  # whole seconds of silence that flush every filter and the longest superframe
 _STOPPED = "the signal stopped in the middle of a transmission"
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 

@@ -72,7 +72,7 @@ class Layout:
         self.loaded = np.arange(loaded)
         bits = blocks * int(np.ceil(speed.k / speed.rate))
         symbol_bits = symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), profile.symbols)
+        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
         self.pilots = waveform.pilot_index(self.symbols, loaded)
         is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True

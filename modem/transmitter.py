@@ -74,10 +74,10 @@ class Transmitter:
         full = (packets - 1) // self.speed.blocks
         rest = packets - full * self.speed.blocks
         last = layout(self.profile, self.speed, rest)
-        samples = self._mode.superframe_samples(last.symbols)
+        samples = self._mode.superframe_samples(last.symbols, self.speed.prefix)
         if full:
             each = layout(self.profile, self.speed, self.speed.blocks)
-            samples += full * self._mode.superframe_samples(each.symbols)
+            samples += full * self._mode.superframe_samples(each.symbols, self.speed.prefix)
         rate = self.profile.sample_rate
         return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
 
@@ -90,7 +90,7 @@ class Transmitter:
             self._preamble,
             waveform.modulate(sync[:1], 2 * waveform.prefix),
             waveform.modulate(sync[1:], waveform.prefix),
-            waveform.modulate(plan.encode(packets), waveform.prefix),
+            waveform.modulate(plan.encode(packets), self.speed.prefix),
         ]
         if self._sent == 0:
             parts.insert(0, self._lead_in())

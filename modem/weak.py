@@ -84,12 +84,14 @@ class WeakReader:
         step = self._tracker.ratio * (1 + clock)
         window = start + (ahead + shift) * step
         received = self._tracker.read(x, window, step, back)
-        channel, noise = self._tracker.estimate_channel(*self._training(received))
+        channel, noise = self._tracker.estimate_channel(*self._training(received), waveform.prefix)
         header = self._read_header(received, channel, noise)
         if header is not None:  # now all that was sent is known
             known = received * np.conj(all_sync_cells(self.profile, header))
             looks = np.full(waveform.carriers.size, float(len(received)))
-            channel, noise = self._tracker.estimate_channel(known.mean(axis=0), looks)
+            channel, noise = self._tracker.estimate_channel(
+                known.mean(axis=0), looks, waveform.prefix
+            )
             noise = np.mean(np.abs(known - channel) ** 2, axis=0)
         ratio = float(np.mean(np.abs(channel) ** 2) / (np.mean(noise) + TINY))
         snr_db = 10 * np.log10(max(ratio, 1e-9))
