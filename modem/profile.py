@@ -253,7 +253,7 @@ _ROBUST_PREAMBLE = Preamble(-1, 0.128, 0.08)
 _MP3_PREAMBLE = Preamble(1, 0.032, 0.3)
 _CABLE_PREAMBLE = Preamble(-1, 0.032, 0.3)
 # Reverberation leaves the direct path only a small share of the energy.
-_AIR_PREAMBLE = Preamble(-7, 0.128, 0.1)
+_AIR_PREAMBLE = Preamble(1, 0.128, 0.1)
 
 # For signals below the noise: long superframes, as what finds and describes them takes long too;
 # short blocks, as messages there are short.

@@ -17,11 +17,11 @@ from modem.fec import polar
 from modem.fec.ldpc import LdpcCode
 
 # rate, N, prefix, first bin, last bin, P, S, root, T, lead-in; and for the speeds tested:
-# number: (SNR of its rung [dB], highest carrier [Hz])
+# number: (SNR of its rung [dB], highest carrier [Hz]), with S and prefix where they are others
 PROFILES = {
     "phone": (
         (8000, 1024, 32, 39, 435, 28, 20, 1, 0.064, 0.3),
-        {1: (-2.0, 3400), 12: (13.0, 3400), 39: (40.0, 3400)},
+        {3: (-3.0, 3400), 27: (19.5, 3400, 17, 200), 37: (23.0, 3400), 56: (40.0, 3400)},
     ),
     "mp3": (
         (48000, 4096, 32, 9, 1706, 54, 38, 1, 0.032, 0.1),
@@ -30,6 +30,10 @@ PROFILES = {
     "cable": (
         (48000, 2048, 32, 9, 968, 84, 44, -1, 0.032, 0.1),
         {2: (2.0, 22700), 20: (23.0, 22700), 54: (57.0, 22700)},
+    ),
+    "air": (
+        (48000, 16384, 2048, 86, 6144, 32, 10, 1, 0.128, 0.1),
+        {8: (4.0, 18000)},
     ),
 }
 LEVEL_DBFS = -13.0
@@ -90,7 +94,8 @@ class Second:
         (self.rate, self.N, self.C, first, last, self.P, self.S, self.root, self.T, self.lead) = (
             values
         )
-        rung, top = speeds[speed]
+        rung, top, *form = speeds[speed]
+        self.S, self.prefix = form or (self.S, self.C)
         self.speed = speed
         self.bins = np.arange(first, last + 1)
         self.n = self.bins.size
@@ -190,7 +195,7 @@ class Second:
             last = start + self.full >= len(packets)
             parts.append(self.preamble())
             parts.append(self.symbol(self.sync(len(some), last, number), 2 * self.C))
-            parts += [self.symbol(cells, self.C) for cells in self.payload(some)]
+            parts += [self.symbol(cells, self.prefix) for cells in self.payload(some)]
         scaled = np.clip(np.concatenate(parts) * 10 ** (LEVEL_DBFS / 20), -1, 1)
         return np.concatenate((scaled, np.zeros(round(0.05 * self.rate)))).astype(np.float32)
 

@@ -14,6 +14,7 @@ class Rung:
     top_hz: float
     snr_db: float
     net_bps: float
+    prefix: int = 32
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def fastest_exact(
 ) -> TrialT | None:
     """The trial of the highest net rate that arrived exact; None where none did.
 
-    The SNR that trials measured over a band says which speeds of the same band need no trial.
+    The SNR that trials measured over a band says which speeds of the same band and prefix need no trial.
     It only chooses where to begin: above the best one that it leads to, further speeds are tried
     until two in a row fail.
 
@@ -39,14 +39,14 @@ def fastest_exact(
     attempt  makes one; called at most once for each speed
     """
     done = {first.speed.number: first}
-    heard_db: dict[float, float] = {}
+    heard_db: dict[tuple[float, int], float] = {}
 
     def trial(speed: "Speed") -> TrialT:
         if speed.number not in done:
             done[speed.number] = attempt(speed)
         made = done[speed.number]
         if made.snr_db is not None:
-            band = speed.top_hz
+            band = (speed.top_hz, speed.prefix)
             heard_db[band] = max(heard_db.get(band, made.snr_db), made.snr_db)
         return made
 
@@ -56,7 +56,7 @@ def fastest_exact(
     if not heard_db and trial(falling[-1]).snr_db is None:
         return None
     for place, speed in enumerate(falling):
-        heard = heard_db.get(speed.top_hz)
+        heard = heard_db.get((speed.top_hz, speed.prefix))
         if heard is not None and speed.snr_db > heard + HOPE_DB:
             continue
         if (made := trial(speed)).exact:
