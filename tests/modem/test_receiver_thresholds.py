@@ -13,13 +13,14 @@ CASES = [
 
 
 def in_noise(sent, snr_db: float, seed: int) -> np.ndarray:
-    """The signal and 0.3 s ahead of it in white noise; snr of a cell.
+    """The signal and 0.3 s ahead of it in white noise; snr of a loaded cell.
 
-    Noise of variance v a sample has v * 2 * carriers / fft_size in a cell whose signal has the
-    level's power.
+    Noise of variance v a sample has v * 2 * loaded / fft_size in a cell whose signal has the
+    level's power, all of which is in the loaded carriers.
     """
     waveform = sent.profile.numerology
-    ratio = waveform.fft_size / (2 * waveform.carriers.size)
+    loaded = np.count_nonzero(waveform.carrier_hz <= sent.speed.top_hz)
+    ratio = waveform.fft_size / (2 * loaded)
     power = 10 ** ((sent.profile.level_dbfs - snr_db) / 10) * ratio
     x = np.concatenate((np.zeros(sent.rate * 3 // 10), sent.samples))
     return (x + np.random.default_rng(seed).normal(0, np.sqrt(power), x.size)).astype(np.float32)
