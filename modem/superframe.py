@@ -48,6 +48,7 @@ class DecodedBlocks:
 class Layout:
     """Where everything lies in the payload of one superframe; the same for equal arguments.
 
+    profile, speed as given
     data_blocks    packets of the superframe, 1 to speed.blocks
     parity_blocks  Reed-Solomon parity blocks on top of them
     symbols        payload symbols
@@ -61,6 +62,7 @@ class Layout:
 
     def __init__(self, profile: Profile, speed: Speed, data_blocks: int) -> None:
         waveform = profile.numerology
+        self.profile = profile
         self.speed = speed
         self.data_blocks = data_blocks
         self.parity_blocks = parity_blocks(data_blocks)

@@ -1,9 +1,10 @@
 """The benchmark's figures add up, and the demo shows what it promises."""
 
+import math
 from html.parser import HTMLParser
 
 import pytest
-from dialtone import bench
+from dialtone import bench, peers
 
 
 class Links(HTMLParser):
@@ -17,18 +18,46 @@ class Links(HTMLParser):
         self.found.update(value for name, value in attrs if name in ("src", "href"))
 
 
+@pytest.fixture(autouse=True)
+def no_other_modems(monkeypatch):
+    monkeypatch.setattr(peers, "find", lambda: ([], []))
+
+
+def by_name(*names):
+    return tuple(case for case in bench.CASES if case.name in names)
+
+
 def test_every_case_reads_and_fits_its_profile():
     import modem
     from modem import channel
 
     for case in bench.CASES:
-        assert case.profile in modem.profiles
+        assert case.profile in {*modem.profiles, "air"}
         assert str(channel.parse(case.channel)) == case.channel
-        assert case.limit_bps > 10_000
+        assert case.limit_bps is None or case.limit_bps > 10_000
+
+
+def test_profiles_that_are_missing_are_left_out(dialtone, monkeypatch):
+    monkeypatch.setattr(bench, "CASES", (bench.Case("nowhere", "", "awgn=9", None),))
+    answer = dialtone("bench", "--json")
+    assert answer.code == 0
+    assert [event for event in answer.events if event["event"] == "measured"] == []
+
+
+@pytest.mark.parametrize(
+    ("snr_db", "limit_bps"), [(20, 153e3), (30, 229e3), (40, 305e3), (60, 456e3)]
+)
+def test_limit_of_white_noise_is_shannon_s(snr_db, limit_bps):
+    """The noise fills 0-24 kHz and the signal 0.2-22.9 kHz, all of its power in there."""
+    band_hz = 22_900 - 200
+    in_band = 10 ** (snr_db / 10) * 24_000 / band_hz
+    (case,) = by_name(f"SNR {snr_db} dB")
+    assert case.limit_bps == limit_bps
+    assert limit_bps == pytest.approx(band_hz * math.log2(1 + in_band), rel=0.02)
 
 
 def test_quick_bench(dialtone, monkeypatch):
-    monkeypatch.setattr(bench, "CASES", bench.CASES[1:3])
+    monkeypatch.setattr(bench, "CASES", by_name("G.711, -45 dBFS", "MP3 128 kbit/s"))
     answer = dialtone("bench", "--quick", "--payload-kib", 2, "--seed", 5, "--json")
     assert answer.code == 0
     rows = [event for event in answer.events if event["event"] == "measured"]
@@ -50,14 +79,33 @@ def test_best_speed_is_found_below_a_default_that_fails(dialtone, monkeypatch):
     assert (default["note"], default["exact"], default["delivered_bps"]) == ("default", False, 0)
     assert (best["note"], best["exact"]) == ("best", True)
     assert best["snr_needed_db"] < 13
+    assert best["limit_bps"] == 1e5
+
+
+def test_no_limit_no_share(dialtone, monkeypatch):
+    monkeypatch.setattr(bench, "CASES", (bench.Case("cable", "30 dB", "awgn=30", None),))
+    answer = dialtone("bench", "--quick", "--payload-kib", 1, "--json")
+    row = answer.event("measured")
+    assert (row["limit_bps"], row["share_of_limit"]) == (None, None)
+
+
+def test_full_bench_lists_every_speed(dialtone, monkeypatch):
+    import modem
+
+    case = bench.Case("cable", "26 dB", "awgn=26", None)
+    monkeypatch.setattr(bench, "CASES", (case,))
+    answer = dialtone("bench", "--full", "--payload-kib", 1)
+    for speed in modem.profiles["cable"].speeds:
+        assert f"{speed.number} {speed.name}" in answer.err
+    assert max(map(len, answer.err.splitlines())) <= 100
 
 
 def test_bench_for_people_is_a_table(dialtone, monkeypatch):
-    monkeypatch.setattr(bench, "CASES", bench.CASES[2:3])
+    monkeypatch.setattr(bench, "CASES", by_name("MP3 128 kbit/s"))
     answer = dialtone("bench", "--quick", "--payload-kib", 2)
     assert (answer.code, answer.out) == (0, "")
     assert "of the limit" in answer.err
-    assert "MP3 at 128 kbit/s" in answer.err
+    assert "MP3 128 kbit/s" in answer.err
 
 
 def test_demo(dialtone, tmp_path):

@@ -8,14 +8,15 @@ every profile warms the kernels up.
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import ready
-from dialtone.output import Output, duration, rate, size
+from dialtone import peers, ready, search
+from dialtone.output import Output, duration, size
+from dialtone.peers import Peer, PeerRow
 
 if TYPE_CHECKING:
     from modem import Profile, Speed
@@ -31,22 +32,30 @@ class Case:
     """A channel that is measured.
 
     limit_bps  the channel's physical limit: the sum over the band of log2(1 + SNR), from
-               simulations with ideal receivers; for awgn the closed formula over 0.2-22.9 kHz
+               simulations with ideal receivers; for awgn the closed formula over 0.2-22.9 kHz;
+               None where it is not known
     """
 
     profile: str
     name: str
     channel: str
-    limit_bps: float
+    limit_bps: float | None
 
 
 CASES = (
-    Case("phone", "G.711, -55 dBFS noise", f"{_CLOCK},band=300-3400,noise=-55,g711u", 38_300),
-    Case("phone", "G.711, -45 dBFS noise", f"{_CLOCK},band=300-3400,noise=-45,g711u", 32_900),
-    Case("mp3", "MP3 at 128 kbit/s", f"{_CLOCK},mp3=128", 94_000),
-    Case("cable", "40 dB SNR", f"{_CLOCK},awgn=40", 305_000),
-    Case("cable", "30 dB SNR", f"{_CLOCK},awgn=30", 229_000),
-    Case("cable", "20 dB SNR", f"{_CLOCK},awgn=20", 153_000),
+    Case("cable", "SNR 20 dB", f"{_CLOCK},awgn=20", 153_000),
+    Case("cable", "SNR 30 dB", f"{_CLOCK},awgn=30", 229_000),
+    Case("cable", "SNR 40 dB", f"{_CLOCK},awgn=40", 305_000),
+    Case("cable", "SNR 60 dB", f"{_CLOCK},awgn=60", 456_000),
+    Case("phone", "G.711, -55 dBFS", f"{_CLOCK},band=300-3400,noise=-55,g711u", 38_300),
+    Case("phone", "G.711, -45 dBFS", f"{_CLOCK},band=300-3400,noise=-45,g711u", 32_900),
+    Case("phone", "echo 1.3 + 4.1 ms", f"{_CLOCK},echo=1.3ms/-9+4.1ms/-14,awgn=30", None),
+    Case("phone", "echo 11 + 23 ms", f"{_CLOCK},echo=11ms/-9+23ms/-14,awgn=30", None),
+    Case("mp3", "MP3 320 kbit/s", f"{_CLOCK},mp3=320", 240_000),
+    Case("mp3", "MP3 128 kbit/s", f"{_CLOCK},mp3=128", 94_000),
+    Case("mp3", "MP3 64 kbit/s", f"{_CLOCK},mp3=64", 39_500),
+    Case("mp3", "MP3 32 kbit/s", f"{_CLOCK},mp3=32", 15_000),
+    Case("air", "room, RT60 0.3 s", f"{_CLOCK},room=300ms,awgn=20", 110_000),
 )
 
 
@@ -65,27 +74,74 @@ class Row:
     receiving: float
 
     @property
-    def share(self) -> float:
+    def share(self) -> float | None:
         """Delivered rate as a share of the channel's limit."""
-        return self.delivered_bps / self.case.limit_bps
+        return self.delivered_bps / self.case.limit_bps if self.case.limit_bps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that was measured over one channel."""
+
+    case: Case
+    rows: Sequence[Row]
+    peers: Sequence[PeerRow]
+
+    @property
+    def default(self) -> Row | None:
+        return next((row for row in self.rows if "default" in row.note), None)
+
+    @property
+    def best(self) -> Row | None:
+        """The fastest of the rows that arrived; None where none did."""
+        arrived = [row for row in self.rows if row.exact]
+        return max(arrived, key=lambda row: row.speed.net_bps) if arrived else None
 
 
 def run_bench(quick: bool, full: bool, n_bytes: int, seed: int, out: Output) -> None:
-    """Measure and print the table. Quick: default speeds, a small payload. Full: every speed."""
+    """Measure and print the table.
+
+    Quick: default speeds, a small payload, no other modems. Full: every speed. Profiles that this
+    version does not have are left out.
+    """
     ready.prepare(out)
+    import modem
+    from dialtone import benchtable
+
     if quick:
         n_bytes = min(n_bytes, _QUICK_BYTES)
     warm_up_s = _warm_up(seed)
     out.event("warmed_up", seconds=warm_up_s)
     out.say(f"kernels ready after {duration(warm_up_s)}; {size(n_bytes)} of random bytes a row")
-    rows = []
-    with out.progress("measuring", len(CASES), "channels") as meter:
-        for number, case in enumerate(CASES):
+    others = [] if quick else _find_peers(out)
+    cases = [case for case in CASES if case.profile in modem.profiles]
+    measured = []
+    with out.progress("measuring", len(cases), "channels") as meter:
+        for number, case in enumerate(cases):
             meter(number, case.name)
+            rows = []
             for row in _measure_case(case, quick, full, n_bytes, seed):
                 rows.append(row)
                 _report_row(row, n_bytes, seed, out)
-    _report_table(rows, out)
+            beside = []
+            for peer in others:
+                meter(number, f"{case.name}, {peer.name}")
+                beside.append(_measure_peer(peer, case, n_bytes, seed))
+                _report_peer(beside[-1], case, seed, out)
+            measured.append(Measured(case, rows, beside))
+    if full:
+        benchtable.print_all(measured, out)
+    benchtable.print_summary(measured, out)
+
+
+def _find_peers(out: Output) -> list[Peer]:
+    working, broken = peers.find()
+    out.event("peers", working=[peer.name for peer in working], broken=broken)
+    for name in broken:
+        out.say(f"{name} is installed but does not work by itself, and is left out")
+    if not working and not broken:
+        out.say("amodem and minimodem are not installed, and not measured beside")
+    return working
 
 
 def _warm_up(seed: int) -> float:
@@ -94,7 +150,7 @@ def _warm_up(seed: int) -> float:
 
     begun = time.perf_counter()
     for profile in modem.profiles.values():
-        case = Case(profile.name, "", _CLOCK, 1.0)
+        case = Case(profile.name, "", _CLOCK, None)
         measure(case, profile, profile.speeds[profile.default_speed - 1], _WARM_UP_BYTES, seed)
     return time.perf_counter() - begun
 
@@ -114,25 +170,17 @@ def _measure_case(case: Case, quick: bool, full: bool, n_bytes: int, seed: int) 
     if quick:
         yield row
         return
-    best = _best(case, profile, row, n_bytes, seed)
+
+    def attempt(speed: "Speed") -> Row:
+        return measure(case, profile, speed, n_bytes, seed, "best")
+
+    best = search.fastest_exact(profile.speeds, row, attempt)
     if best is row:
         yield replace(row, note="default, best")
         return
     yield row
     if best is not None:
         yield best
-
-
-def _best(case: Case, profile: "Profile", known: Row, n_bytes: int, seed: int) -> Row | None:
-    """The fastest speed that arrives exact, tried from the top; `known` is measured already."""
-    for speed in sorted(profile.speeds, key=lambda speed: -speed.net_bps):
-        if speed is known.speed:
-            row = known
-        else:
-            row = measure(case, profile, speed, n_bytes, seed, "best")
-        if row.exact:
-            return row
-    return None
 
 
 def measure(
@@ -165,6 +213,14 @@ def measure(
     )  # fmt: skip
 
 
+def _measure_peer(peer: Peer, case: Case, n_bytes: int, seed: int) -> PeerRow:
+    import modem
+    from modem import channel
+
+    profile = modem.profiles[case.profile]
+    return peers.measure(peer, channel.parse(case.channel, seed), profile, n_bytes)
+
+
 def _report_row(row: Row, n_bytes: int, seed: int, out: Output) -> None:
     out.event(
         "measured",
@@ -187,33 +243,16 @@ def _report_row(row: Row, n_bytes: int, seed: int, out: Output) -> None:
     )
 
 
-def _report_table(rows: list[Row], out: Output) -> None:
-    if out.as_json:
-        return
-    from rich.table import Table
-
-    table = Table(title="delivered over simulated channels, all overheads counted")
-    for heading in ("profile", "channel", "speed", ""):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("delivered", "of the limit", "SNR", "needs", "sending", "receiving"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    case = None
-    for row in rows:
-        if case not in (None, row.case):
-            table.add_section()
-        first, case = row.case is not case, row.case
-        table.add_row(
-            row.case.profile if first else "",
-            row.case.name if first else "",
-            f"{row.speed.number} {row.speed.name}",
-            row.note,
-            rate(row.delivered_bps) if row.exact else "nothing",
-            f"{row.share:.0%}" if row.exact else "",
-            "" if row.snr_db is None else f"{row.snr_db:.1f} dB",
-            f"{row.speed.snr_db:.1f} dB",
-            f"{row.sending:.0f} x",
-            f"{row.receiving:.0f} x",
-            style="" if row.exact else "dim",
-        )
-    out.table(table)
-    out.say("sending and receiving: seconds of sound per second of one core")
+def _report_peer(row: PeerRow, case: Case, seed: int, out: Output) -> None:
+    out.event(
+        "measured_peer",
+        program=row.peer,
+        profile=case.profile,
+        channel=case.channel,
+        mode=row.mode.name if row.mode else None,
+        exact=row.mode is not None,
+        bytes=row.n_bytes,
+        seed=seed,
+        air_seconds=row.air_seconds,
+        delivered_bps=row.delivered_bps,
+    )

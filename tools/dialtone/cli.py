@@ -342,7 +342,7 @@ def inspect(
 @app.command()
 def bench(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Default speeds only, a small payload.")
+        bool, typer.Option("--quick", help="Default speeds only, a small payload, no other modems.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Every speed of every profile.")] = False,
     payload_kib: Annotated[
@@ -353,7 +353,8 @@ def bench(
 ) -> None:
     """Measure delivered bit rates over simulated channels.
 
-    Counts all overheads; compares with the limit of the channel; compilation is not counted.
+    Counts all overheads; compares with the limit of the channel, and with the modems amodem and
+    minimodem where they are installed; compilation is not counted.
 
     \b
     Examples:
