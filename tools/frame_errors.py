@@ -263,7 +263,8 @@ def draw(points: list[Point], target: Path) -> None:
             _gaps(grid[1][column], [fit(found) for found in speeds.values()])
         grid[0][0].set_ylabel("block error rate before Reed-Solomon")
         grid[1][0].set_ylabel(f"SNR for {_TARGET:.0%} over the limit [dB]")
-        grid[1][-1].legend(frameon=False, loc="upper right")
+        grid[1][0].set_ylim(0, 10)
+        grid[1][0].legend(frameon=False, loc="upper left")
         with whole_file(target) as file:
             canvas.print_png(file)
 
@@ -295,7 +296,7 @@ def _gaps(axes: Axes, limits: list[Limit]) -> None:
         ([limit.cell_gap_db for limit in limits], BAD, "of the information bits of a cell"),
     ):
         axes.plot(numbers, gaps, "-o", color=color, ms=3.5, lw=1, label=f"Shannon limit {label}")
-    axes.set(xlabel="speed", ylim=(0, None))
+    axes.set(xlabel="speed")
 
 
 def report(points: list[Point]) -> None:
