@@ -20,9 +20,14 @@ from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker
+from modem.transmitter import sync_cells
+from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
+_WEAK_DB = 5.0  # below it a symbol's own pilots tell too little of its delay
 _NOISE_REACH = 12  # carriers on either side over which the noise is taken as equal
 _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
+_USUAL_CLOCK = 220e-6  # clocks of sound cards differ by no more
+_CARRIER_SHIFT = 0.25  # carriers that the clock may shift the highest one by unnoticed
 _DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
@@ -34,12 +39,16 @@ class Sync:
     quality    share of the training's energy inside one prefix, 0 to 1
     header     None where it could not be read
     channel    (carriers,) complex64
+    clock      relative duration error of the sender's samples, 0 when unknown
+    snr_db     mean over the carriers, infinite where a single symbol does not tell
     """
 
     window: float
     quality: float
     header: BurstHeader | None
     channel: NDArray[np.complex64]
+    clock: float = 0.0
+    snr_db: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -74,29 +83,32 @@ class Demodulator:
     def __init__(self, profile: Profile, input_rate: int) -> None:
         self.profile = profile
         self._tracker = SymbolTracker(profile, input_rate)
+        self._weak = WeakReader(profile, self._tracker) if profile.sync_repeats > 1 else None
         self.margin = self._tracker.margin
 
     @property
     def sync_span(self) -> float:
         """Input samples from the start of the preamble that `synchronise` reads."""
         waveform = self.profile.numerology
-        samples = self.profile.preamble_samples + waveform.sync_samples + waveform.prefix
+        samples = self.profile.superframe_samples(0, 0) + waveform.prefix
         return samples * self._tracker.ratio * 1.001 + self.margin
 
-    def payload_span(self, symbols: int) -> float:
+    def payload_span(self, plan: Layout) -> float:
         """Input samples from the sync symbol's window that `demodulate` reads."""
         waveform = self.profile.numerology
-        samples = (symbols + 1) * waveform.symbol_samples + SLIP_REACH_S * waveform.sample_rate
+        samples = (plan.symbols + 1) * float(waveform.fft_size + plan.speed.prefix)
+        samples += SLIP_REACH_S * waveform.sample_rate
         return samples * self._tracker.ratio * 1.001 + self.margin
 
-    def superframe_span(self, symbols: int, clock: float) -> float:
-        """Length of a superframe of so many payload symbols [input samples]."""
-        return self.profile.superframe_samples(symbols) * self._tracker.ratio * (1 + clock)
+    def superframe_span(self, plan: Layout, clock: float) -> float:
+        """Length of a superframe with this layout [input samples]."""
+        samples = self.profile.superframe_samples(plan.symbols, plan.speed.prefix)
+        return samples * self._tracker.ratio * (1 + clock)
 
     def nominal_window(self, start: float, clock: float) -> float:
         """Where the sync symbol's FFT window lies when the superframe starts exactly here."""
         waveform = self.profile.numerology
-        ahead = self.profile.preamble_samples + 1.5 * waveform.prefix
+        ahead = self.profile.superframe_samples(0, 0) - waveform.fft_size - self.profile.lead
         return start + ahead * self._tracker.ratio * (1 + clock)
 
     def synchronise(self, x: NDArray[np.float32], start: float, clock: float) -> Sync:
@@ -104,11 +116,20 @@ class Demodulator:
 
         clock  relative duration error of the sender's samples, 0 when unknown
         """
+        if self._weak is not None:
+            found = self._weak.synchronise(x, start, clock)
+            return Sync(
+                found.window, found.quality, found.header, found.channel, found.clock, found.snr_db
+            )
         waveform = self.profile.numerology
-        step = self._tracker.ratio * (1 + clock)
+        ratio = self._tracker.ratio
         training = waveform.training_index
         reference = waveform.reference[training]
-        window = start + (self.profile.preamble_samples + waveform.prefix) * step
+        ahead = self.profile.preamble_samples + waveform.prefix
+        if clock == 0 and waveform.carriers[-1] * _USUAL_CLOCK > _CARRIER_SHIFT:
+            clock = self._first_clock(x, start + ahead * ratio)
+        step = ratio * (1 + clock)
+        window = start + ahead * step
         sync = self._tracker.read(x, window, step, np.zeros(1))[0]
         shift, quality = self._centre(sync[training] * np.conj(reference))
         window += shift * step
@@ -118,13 +139,47 @@ class Demodulator:
         raw[training] = sync[training] * np.conj(reference)
         looks = np.zeros(waveform.carriers.size)
         looks[training] = 1
-        channel, noise = self._tracker.estimate_channel(raw, looks)
+        channel, noise = self._tracker.estimate_channel(raw, looks, waveform.prefix)
         header_index = waveform.header_index
         gain = channel[header_index]
         power = np.abs(gain) ** 2 + TINY
         turned = sync[header_index] * np.conj(gain * waveform.reference[header_index])
         header = read_header(turned / power, noise[header_index] / power)
-        return Sync(window, quality, header, channel)
+        if header is not None and header.speed <= len(self.profile.speeds):
+            prefix = self.profile.speed(header.speed).prefix
+            if self.profile.reverberant or prefix > waveform.prefix:
+                # Now all carriers are known, and how long a response is to be expected.
+                turn = np.conj(sync_cells(self.profile, header))
+                looks = np.ones(turn.size)
+                channel, _ = self._tracker.estimate_channel(sync * turn, looks, prefix)
+                for _ in range(2):
+                    clean = self._tracker.without_preamble(sync, header, channel, prefix)
+                    channel, _ = self._tracker.estimate_channel(clean * turn, looks, prefix)
+        return Sync(window, quality, header, channel, clock)
+
+    def _first_clock(self, x: NDArray[np.float32], window: float) -> float:
+        """Clock error with which the training at this window agrees best.
+
+        Symbols this long do not show their upper carriers otherwise. The response's fourth power
+        is largest where it is sharp.
+        """
+        waveform = self.profile.numerology
+        reference = np.conj(waveform.reference[waveform.training_index])
+        spacing = _CARRIER_SHIFT / 2 / waveform.carriers[-1]
+        count = int(np.ceil(_USUAL_CLOCK / spacing))
+        clocks = np.arange(-count, count + 1) * spacing
+        sharpness = np.empty(clocks.size)
+        spectrum = np.zeros(waveform.fft_size // 2, np.complex64)
+        for i, clock in enumerate(clocks):
+            step = self._tracker.ratio * (1 + clock)
+            cells = self._tracker.read(x, window, step, np.zeros(1))[0][waveform.training_index]
+            spectrum[waveform.carriers[waveform.training_index] // 2] = cells * reference
+            sharpness[i] = np.sum(np.abs(np.fft.ifft(spectrum)) ** 4)
+        best = min(max(int(np.argmax(sharpness)), 1), clocks.size - 2)
+        low, top, high = sharpness[best - 1 : best + 2]
+        bend = low + high - 2 * top
+        between = float(np.clip(0.5 * (low - high) / bend, -1, 1)) if bend < 0 else 0.0
+        return float(clocks[best] + between * spacing)
 
     def demodulate(
         self,
@@ -145,7 +200,15 @@ class Demodulator:
             channels.reverse()
         track = None
         for channel in channels:
-            other = self._tracker.follow(x, sync.window, sync.header, plan, clock, channel)
+            if self._weak is not None and sync.snr_db < _WEAK_DB:
+                known = sync.clock == clock != 0
+                reach = KNOWN_REACH if known else SHOWN_REACH
+                other = self._weak.follow(x, sync.window, plan, sync.clock, reach, channel)
+            else:
+                other = self._tracker.follow(
+                    x, sync.window, sync.header, plan, clock or sync.clock, channel,
+                    known_clock=clock != 0,
+                )  # fmt: skip
             if track is None or np.median(other.coherence) > np.median(track.coherence):
                 track = other
             if np.median(track.coherence) > COHERENT:
@@ -156,7 +219,9 @@ class Demodulator:
         equalised = (track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)).astype(
             np.complex64
         )
-        cells, noise_var, per_symbol = self._refine(equalised, plan)
+        cells, noise_var, per_symbol = self._refine(
+            equalised, plan, np.abs(track.channel) ** 2 + TINY
+        )
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(
             cells,
@@ -165,7 +230,7 @@ class Demodulator:
             plan.speed.shape,
         )
         step = self._tracker.ratio * (1 + track.clock)
-        length = float(track.offsets[-1]) + waveform.fft_size + waveform.prefix / 2
+        length = float(track.offsets[-1]) + waveform.fft_size + self.profile.lead
         end = sync.window + length * step
         first = max(int(sync.window), 0)
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
@@ -197,15 +262,22 @@ class Demodulator:
         kernel = np.zeros(half)
         kernel[: prefix + 1] = 1
         energy = np.fft.irfft(np.fft.rfft(response) * np.conj(np.fft.rfft(kernel)), half)
+        if self.profile.reverberant:
+            first = int(np.argmax(response))
+            begin = (first - self.profile.lead) % half
+            return float(delay[first] - self.profile.lead), float(energy[begin]) / total
         best = int(np.argmax(energy))
         inside = (best + np.arange(prefix + 1)) % half
         centre = float(np.sum(delay[inside] * response[inside]) / response[inside].sum())
         return centre - prefix / 2, float(energy[best]) / total
 
     def _refine(
-        self, equalised: NDArray[np.complex64], plan: Layout
+        self, equalised: NDArray[np.complex64], plan: Layout, power: NDArray[np.floating]
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32], NDArray[np.float32]]:
         """Data cells, noise variance by carrier and relative noise by symbol.
+
+        power  (carriers,) of the channel: what makes the noise of neighbours unequal where the
+               response is long
 
         Decisions give the shape of the noise from many cells but underestimate it, as errors
         beyond half the distance of two points are not seen; pilots set that right.
@@ -227,7 +299,12 @@ class Demodulator:
         weight = 1 / per_symbol**2
         loaded = plan.loaded
         shape = np.average(decided[:, loaded], axis=0, weights=weight)
-        shape = np.maximum(moving_average(shape, _NOISE_REACH), 1e-9)
+        if self.profile.reverberant or plan.speed.prefix > self.profile.numerology.prefix:
+            level = power[loaded] / power[loaded].mean()
+            shape = moving_average(shape * level, _NOISE_REACH) / level
+        else:
+            shape = moving_average(shape, _NOISE_REACH)
+        shape = np.maximum(shape, 1e-9)
         true = np.zeros(equalised.shape[1])
         seen = np.zeros(equalised.shape[1])
         guess = np.ones(equalised.shape[1])

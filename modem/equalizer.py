@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 
 from modem.waveforms.ofdm import Numerology
 
+_FLOOR = 0.1  # power that any tap may have, in noise powers of a tap
+_MAX_STEPS = 60  # of conjugate gradients
+_RESIDUAL = (
+    0.03  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
+)
+
 
 class ChannelSmoother:
     """Linear MMSE estimate of the channel on all carriers from noisy looks at some of them.
@@ -51,6 +57,91 @@ class ChannelSmoother:
         response = np.zeros(self._size, np.complex128)
         response[self._delays] = np.linalg.solve(matrix, seen[self._delays])
         return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+
+
+class LongResponseSmoother:
+    """Linear MMSE estimate of a channel whose response spans a good part of the symbol.
+
+    The taps' powers are unknown (single echoes, a decaying room), so they are estimated along with
+    the taps: each round takes as prior what the round before found, averaged over neighbours.
+    Source: Tipping, Sparse Bayesian learning, JMLR 1, 2001, with the posterior variance of a tap
+    replaced by a share of the noise in it. The normal equations are solved by conjugate gradients,
+    in which the matrix is applied as two Fourier transforms (Hestenes & Stiefel, 1952).
+
+    first, last  delays of the model [samples], ends included
+    reach        taps on either side that are taken to have the same power
+    rounds       of estimating taps and their powers; single echoes need more than a smooth decay
+    """
+
+    def __init__(
+        self, numerology: Numerology, first: int, last: int, reach: int, rounds: int
+    ) -> None:
+        self._bins = numerology.carriers
+        self._size = numerology.fft_size
+        self._delays = np.arange(first, last + 1)
+        self._reach = reach
+        self._rounds = rounds
+
+    def smooth(
+        self,
+        raw: NDArray[np.complexfloating],
+        looks: NDArray[np.floating],
+        noise_to_signal: float,
+    ) -> NDArray[np.complex64]:
+        """The channel (n,) on all carriers, from arguments as in ChannelSmoother.smooth."""
+        delays = self._delays
+        weights = np.zeros(self._size)
+        weights[self._bins] = looks
+        spectrum = np.zeros(self._size, np.complex128)
+        spectrum[self._bins] = looks * raw
+        seen = (np.fft.ifft(spectrum) * self._size)[delays]
+        total = float(looks.sum())
+        prior = np.full(delays.size, 1 / delays.size)
+        floor = _FLOOR * noise_to_signal / total
+        response = np.zeros(self._size, np.complex128)
+        taps = np.zeros(delays.size, np.complex128)
+        for _ in range(self._rounds):
+            taps = self._solve(seen, weights, np.sqrt(prior), noise_to_signal, taps)
+            power = moving_average(taps.real**2 + taps.imag**2, self._reach)
+            sum_of_powers = float(power.sum())
+            if sum_of_powers <= 0:
+                break
+            prior = power / sum_of_powers + floor
+        response[delays] = taps
+        return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+
+    def _solve(
+        self,
+        seen: NDArray[np.complex128],
+        weights: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        ridge: float,
+        start: NDArray[np.complex128],
+    ) -> NDArray[np.complex128]:
+        """Taps t = s u where (s F^H W F s + ridge) u = s seen, from a first guess of t."""
+        padded = np.zeros(self._size, np.complex128)
+
+        def apply(u: NDArray[np.complex128]) -> NDArray[np.complex128]:
+            padded[self._delays] = scale * u
+            turned = np.fft.ifft(np.fft.fft(padded) * weights) * self._size
+            return scale * turned[self._delays] + ridge * u
+
+        wanted = scale * seen
+        u = start / scale
+        rest = wanted - apply(u)
+        step = rest.copy()
+        energy = float(np.vdot(rest, rest).real)
+        enough = _RESIDUAL**2 * min(ridge, 1.0) * float(np.vdot(wanted, wanted).real)
+        for _ in range(_MAX_STEPS):
+            if energy <= enough:
+                break
+            ahead = apply(step)
+            length = energy / float(np.vdot(step, ahead).real)
+            u += length * step
+            rest -= length * ahead
+            before, energy = energy, float(np.vdot(rest, rest).real)
+            step = rest + energy / before * step
+        return scale * u
 
 
 def moving_average(x: NDArray, reach: int, weight: NDArray | None = None) -> NDArray:

@@ -27,6 +27,8 @@ class Speed:
     shape    of the constellation's levels
     k        information bits of a code block, CRC included
     blocks   data blocks of a full superframe, each of which holds one packet
+    symbols  payload symbols of a full superframe
+    prefix   cyclic prefix of a payload symbol [samples], the numerology's or longer
     top_hz   highest carrier that is loaded [Hz]
     snr_db   needed signal-to-noise ratio on the loaded carriers [dB]
     net_bps  payload rate of an endless transmission, all overheads of the modem counted [bit/s]
@@ -38,6 +40,8 @@ class Speed:
     shape: float
     k: int
     blocks: int
+    symbols: int
+    prefix: int
     top_hz: float
     snr_db: float
     net_bps: float
@@ -56,20 +60,32 @@ class Speed:
 class Profile:
     """Everything that both ends must agree on for one kind of channel.
 
-    symbols       payload symbols of a full superframe
     level_dbfs    rms level of the waveform; peaks above full scale are clipped
     lead_in_s     noise-like signal ahead of the first superframe, for level controls to settle
+    sync_repeats  how often the sync symbol is sent
+    robust        the profile as its lowest speeds use it, None where they are like the others
+    robust_speeds how many speeds those are
+    reverberant   the channel's response begins with its strongest path and decays slowly
     """
 
     name: str
     description: str
     numerology: Numerology
     preamble: Preamble
-    symbols: int
     level_dbfs: float
     lead_in_s: float
     speeds: tuple[Speed, ...]
     default_speed: int
+    sync_repeats: int = 1
+    robust: Profile | None = None
+    robust_speeds: int = 0
+    reverberant: bool = False
+
+    @property
+    def lead(self) -> int:
+        """Samples of the prefix that FFT windows leave ahead of the response's middle, or of its
+        first and strongest path where it is known to decay from there."""
+        return self.numerology.prefix // (16 if self.reverberant else 2)
 
     @property
     def sample_rate(self) -> int:
@@ -79,10 +95,29 @@ class Profile:
     def preamble_samples(self) -> int:
         return round(self.preamble.duration_s * self.sample_rate)
 
-    def superframe_samples(self, symbols: int) -> int:
-        """Length of a superframe of so many payload symbols [samples]."""
+    def superframe_samples(self, symbols: int, prefix: int) -> int:
+        """Length of a superframe of so many payload symbols with this prefix [samples]."""
         waveform = self.numerology
-        return self.preamble_samples + waveform.sync_samples + symbols * waveform.symbol_samples
+        repeats = (self.sync_repeats - 1) * waveform.symbol_samples
+        ahead = self.preamble_samples + waveform.sync_samples + repeats
+        return ahead + symbols * (waveform.fft_size + prefix)
+
+    @property
+    def longest_s(self) -> float:
+        """Length of the longest superframe of any speed [s]."""
+        lengths = (self.mode(s).superframe_samples(s.symbols, s.prefix) for s in self.speeds)
+        return max(lengths) / self.sample_rate
+
+    @property
+    def modes(self) -> tuple[Profile, ...]:
+        """The forms in which superframes of this profile come; each has a preamble of its own."""
+        return (self,) if self.robust is None else (self, self.robust)
+
+    def mode(self, speed: Speed) -> Profile:
+        """The form in which superframes of this speed come."""
+        if self.robust is None or speed.number > self.robust_speeds:
+            return self
+        return self.robust
 
     def speed(self, number: int | None) -> Speed:
         """The speed of that number, or the default for None."""
@@ -92,8 +127,6 @@ class Profile:
         return self.speeds[number - 1]
 
 
-_LONGEST_K = 8448  # of the LDPC codes [bits]
-_FEWEST_BLOCKS = 3  # of a full superframe: short messages need not fill one large block
 _HIGHEST_RATE = 0.8  # of the inner code; beyond, a larger constellation does better
 
 # What a superframe needs above the Shannon limit of its bits per carrier to be free of lost
@@ -152,25 +185,46 @@ def symbol_cells(numerology: Numerology, top_hz: float) -> int:
     return loaded - loaded // numerology.pilot_spacing
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How superframes of some speeds are built.
+
+    symbols    payload symbols
+    prefix     of a payload symbol [samples], 0 for the numerology's
+    longest_k, fewest_blocks  bounds of the code blocks of a full superframe
+    """
+
+    symbols: int
+    prefix: int = 0
+    sync_repeats: int = 1
+    longest_k: int = 8448
+    fewest_blocks: int = 3
+
+
 def _speeds(
-    numerology: Numerology, preamble: Preamble, symbols: int, rungs: Iterable[Rung]
+    numerology: Numerology, preamble: Preamble, ladders: Iterable[tuple[_Form, Iterable[Rung]]]
 ) -> tuple[Speed, ...]:
     """The speeds of these rungs by rising bit rate. Whole blocks of equal length, as long as the
-    codes allow, fill a superframe."""
+    form allows, fill a superframe."""
     made = []
-    ahead = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
-    for rung in rungs:
-        order = rung.order
-        cells = symbols * symbol_cells(numerology, rung.top_hz)
-        least = max(ceil(cells * rung.bits / _LONGEST_K), _FEWEST_BLOCKS)
-        data, blocks = _data_blocks(least)
-        k = int(cells * rung.bits / blocks / 8) * 8
-        rate = blocks * k / (cells * order)
-        samples = ahead + symbols * numerology.symbol_samples
-        net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
-        snr_db = rung.shannon_db + _GAP_DB
-        shape = shape_of(order, rate)
-        made.append(Speed(0, order, rate, shape, k, data, rung.top_hz, snr_db, net_bps))
+    for form, rungs in ladders:
+        prefix = form.prefix or numerology.prefix
+        samples = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
+        samples += (form.sync_repeats - 1) * numerology.symbol_samples
+        samples += form.symbols * (numerology.fft_size + prefix)
+        for rung in rungs:
+            order = rung.order
+            cells = form.symbols * symbol_cells(numerology, rung.top_hz)
+            least = max(ceil(cells * rung.bits / form.longest_k), form.fewest_blocks)
+            data, blocks = _data_blocks(least)
+            k = int(cells * rung.bits / blocks / 8) * 8
+            rate = blocks * k / (cells * order)
+            net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
+            speed = Speed(
+                0, order, rate, shape_of(order, rate), k, data, form.symbols, prefix,
+                rung.top_hz, rung.shannon_db + _GAP_DB, net_bps,
+            )  # fmt: skip
+            made.append(speed)
     made.sort(key=lambda speed: speed.net_bps)
     return tuple(replace(speed, number=number) for number, speed in enumerate(made, start=1))
 
@@ -180,9 +234,9 @@ def _ladder(top_hz: float, first_db: float, last_db: float, step_db: float = 1.0
     return [Rung(first_db + step_db * i, top_hz) for i in range(count)]
 
 
-def _nearest(speeds: tuple[Speed, ...], shannon_db: float, top_hz: float) -> int:
-    """Number of the speed of that band whose rung is nearest."""
-    same = [speed for speed in speeds if speed.top_hz == top_hz]
+def _nearest(speeds: tuple[Speed, ...], shannon_db: float, prefix: int, top_hz: float) -> int:
+    """Number of the speed of that prefix and band whose rung is nearest."""
+    same = [speed for speed in speeds if (speed.prefix, speed.top_hz) == (prefix, top_hz)]
     return min(same, key=lambda speed: abs(speed.snr_db - _GAP_DB - shannon_db)).number
 
 
@@ -192,73 +246,102 @@ _PHONE = Numerology(8000, 1024, 32, 300.0, 3400.0, 28)
 _MP3 = Numerology(48000, 4096, 32, 100.0, 20000.0, 54)
 _CABLE = Numerology(48000, 2048, 32, 200.0, 22700.0, 84)
 
+_AIR = Numerology(48000, 16384, 2048, 250.0, 18000.0, 32)
+
 _PHONE_PREAMBLE = Preamble(1, 0.064, 0.15)
+_ROBUST_PREAMBLE = Preamble(-1, 0.128, 0.08)
 _MP3_PREAMBLE = Preamble(1, 0.032, 0.3)
 _CABLE_PREAMBLE = Preamble(-1, 0.032, 0.3)
+# Reverberation leaves the direct path only a small share of the energy.
+_AIR_PREAMBLE = Preamble(-7, 0.128, 0.1)
 
-_PHONE_SYMBOLS, _MP3_SYMBOLS, _CABLE_SYMBOLS = 20, 38, 44
+# For signals below the noise: long superframes, as what finds and describes them takes long too;
+# short blocks, as messages there are short.
+_ROBUST = _Form(32, sync_repeats=6, longest_k=1056, fewest_blocks=2)
+_ROBUST_RUNGS = (Rung(-9.0, 3400.0), Rung(-6.0, 3400.0))
 
 _PHONE_SPEEDS = _speeds(
     _PHONE,
     _PHONE_PREAMBLE,
-    _PHONE_SYMBOLS,
-    _ladder(3400.0, -2.0, 6.0, 2.0) + _ladder(3400.0, 7.0, 40.0),
+    (
+        (_ROBUST, _ROBUST_RUNGS),
+        (_Form(20), _ladder(3400.0, -3.0, 5.0, 2.0) + _ladder(3400.0, 6.0, 40.0)),
+        # For echoes of up to 25 ms, as of far hybrids on long lines.
+        (_Form(17, prefix=200), _ladder(3400.0, 3.5, 29.5, 2.0)),
+    ),
 )
 # Encoders cut off the top of the band, the more so the lower their bit rate.
 _MP3_SPEEDS = _speeds(
     _MP3,
     _MP3_PREAMBLE,
-    _MP3_SYMBOLS,
-    _ladder(5000.0, 0.0, 4.0, 2.0)
-    + _ladder(5000.0, 5.0, 9.0, 0.5)
-    + _ladder(12500.0, 3.0, 5.0)
-    + _ladder(12500.0, 5.75, 7.25, 0.5)
-    + _ladder(16000.0, 7.0, 13.0, 1.5)
-    + _ladder(20000.0, 8.0, 14.0, 0.5)
-    + _ladder(20000.0, 15.0, 38.0),
+    (
+        (
+            _Form(38),
+            _ladder(5000.0, 0.0, 4.0, 2.0)
+            + _ladder(5000.0, 5.0, 9.0, 0.5)
+            + _ladder(12500.0, 3.0, 5.0)
+            + _ladder(12500.0, 5.75, 7.25, 0.5)
+            + _ladder(16000.0, 7.0, 13.0, 1.5)
+            + _ladder(20000.0, 8.0, 14.0, 0.5)
+            + _ladder(20000.0, 15.0, 38.0),
+        ),
+    ),
 )
 _CABLE_SPEEDS = _speeds(
     _CABLE,
     _CABLE_PREAMBLE,
-    _CABLE_SYMBOLS,
-    _ladder(22700.0, 0.0, 8.0, 2.0) + _ladder(22700.0, 9.0, 57.0),
+    ((_Form(44), _ladder(22700.0, 0.0, 8.0, 2.0) + _ladder(22700.0, 9.0, 57.0)),),
+)
+_AIR_SPEEDS = _speeds(_AIR, _AIR_PREAMBLE, ((_Form(10), _ladder(18000.0, -3.0, 24.0)),))
+
+_PHONE_PROFILE = Profile(
+    name="phone",
+    description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
+    numerology=_PHONE,
+    preamble=_PHONE_PREAMBLE,
+    level_dbfs=-13.0,
+    lead_in_s=0.3,
+    speeds=_PHONE_SPEEDS,
+    default_speed=_nearest(_PHONE_SPEEDS, 23.0, _PHONE.prefix, 3400.0),
+)
+_PHONE_ROBUST = replace(
+    _PHONE_PROFILE, preamble=_ROBUST_PREAMBLE, sync_repeats=_ROBUST.sync_repeats
 )
 
 profiles: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(
-            name="phone",
-            description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
-            numerology=_PHONE,
-            preamble=_PHONE_PREAMBLE,
-            symbols=_PHONE_SYMBOLS,
-            level_dbfs=-13.0,
-            lead_in_s=0.3,
-            speeds=_PHONE_SPEEDS,
-            default_speed=_nearest(_PHONE_SPEEDS, 23.0, 3400.0),
-        ),
+        replace(_PHONE_PROFILE, robust=_PHONE_ROBUST, robust_speeds=len(_ROBUST_RUNGS)),
         Profile(
             name="mp3",
             description="MP3 file or stream of 32 to 320 kbit/s",
             numerology=_MP3,
             preamble=_MP3_PREAMBLE,
-            symbols=_MP3_SYMBOLS,
             level_dbfs=-13.0,
             lead_in_s=0.1,
             speeds=_MP3_SPEEDS,
-            default_speed=_nearest(_MP3_SPEEDS, 9.0, 20000.0),
+            default_speed=_nearest(_MP3_SPEEDS, 9.0, _MP3.prefix, 20000.0),
         ),
         Profile(
             name="cable",
             description="sound card to sound card over an audio cable",
             numerology=_CABLE,
             preamble=_CABLE_PREAMBLE,
-            symbols=_CABLE_SYMBOLS,
             level_dbfs=-13.0,
             lead_in_s=0.1,
             speeds=_CABLE_SPEEDS,
-            default_speed=_nearest(_CABLE_SPEEDS, 23.0, 22700.0),
+            default_speed=_nearest(_CABLE_SPEEDS, 23.0, _CABLE.prefix, 22700.0),
+        ),
+        Profile(
+            name="air",
+            description="loudspeaker to microphone in a room",
+            numerology=_AIR,
+            preamble=_AIR_PREAMBLE,
+            level_dbfs=-13.0,
+            lead_in_s=0.1,
+            speeds=_AIR_SPEEDS,
+            default_speed=_nearest(_AIR_SPEEDS, 4.0, _AIR.prefix, 18000.0),
+            reverberant=True,
         ),
     )
 }

@@ -18,6 +18,7 @@ from modem.profile import Profile
 from modem.superframe import DecodedBlocks, Layout, layout
 
 _ABSENT = 0.5  # coherence of the pilots below which there is no signal
+_ABSENT_WEAK = 0.25  # the same where superframes are read below the noise
 _HEARD = 0.7  # the same for a single symbol
 
 
@@ -51,7 +52,7 @@ class SuperframeReader:
 
     def payload_end(self, sync: Sync, plan: Layout) -> float:
         """The same for its payload."""
-        return sync.window + self._demodulator.payload_span(plan.symbols)
+        return sync.window + self._demodulator.payload_span(plan)
 
     def synchronise(self, start: float, channel: int, clock: float) -> Sync:
         """The sync symbol of the superframe whose preamble starts near `start`."""
@@ -85,7 +86,8 @@ class SuperframeReader:
         here = replace(sync, window=sync.window - origin)
         result = self._demodulator.demodulate(x, here, plan, clock, earlier)
         heard = float(np.median(result.coherence))
-        if sync.header is None and heard < max(_ABSENT, 0.8 * coherence):
+        absent = _ABSENT if self.profile.sync_repeats == 1 else _ABSENT_WEAK
+        if sync.header is None and heard < max(absent, 0.8 * coherence):
             return None
         return Superframe(start, result.end + origin, sync, plan, result, plan.decode(result.llr))
 
@@ -98,7 +100,7 @@ class SuperframeReader:
         speed = frame.plan.speed
         plan = layout(self.profile, speed, speed.blocks)
         clock = frame.result.clock
-        length = self._demodulator.superframe_span(plan.symbols, clock)
+        length = self._demodulator.superframe_span(plan, clock)
         window = frame.sync.window - length
         if window < horizon - 0.2 * length:
             return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,19 @@ from modem.observation import Observation
 from modem.profile import Profile, profiles
 from modem.reader import Superframe, SuperframeReader, observe
 from modem.superframe import Layout, layout
-from modem.sync.preamble import DETECTOR_RATE, Detection, PreambleDetector
+from modem.sync.preamble import DETECTOR_RATE, Detection, Preamble, PreambleDetector
 from modem.sync.resampler import Resampler
 from modem.tracker import COHERENT
 
 _SAME_S = 0.03  # detections this close together are one
 _LOUDEST = 1e3  # samples beyond are faults of the source, and their squares would overflow
 _MEMORY_S = 4.0  # a clock estimate is worth keeping over gaps of this length
-_LOOK_BACK_S = 3.2  # more than the longest superframe of any profile
+_LONGEST_S = max(profile.longest_s for profile in profiles.values())
+_LOOK_BACK_S = 1.1 * _LONGEST_S  # clocks differ, and one superframe ahead may have to be found
 _MAX_BRIDGED = 2  # superframes in a row that may pass without a header and without a packet
-_TAIL_S = 5  # whole seconds of silence that flush every filter and the longest superframe
+_TAIL_S = ceil(
+    _LONGEST_S + 1.5
+)  # whole seconds of silence that flush every filter and the longest superframe
 _STOPPED = "the signal stopped in the middle of a transmission"
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 
@@ -93,11 +97,11 @@ class Receiver:
         self.sample_rate = sample_rate
         self.channels = channels
         self._observer = observer
-        self._profiles = tuple(profiles.values())
+        self._profiles = tuple(mode for profile in profiles.values() for mode in profile.modes)
         preambles = tuple(profile.preamble for profile in self._profiles)
         self._detectors = [PreambleDetector(preambles) for _ in range(channels)]
         self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
-        self._readers: dict[str, SuperframeReader] = {}
+        self._readers: dict[Preamble, SuperframeReader] = {}
         self._history = History(channels)
         self._found: list[tuple[Detection, int]] = []  # with the channel, not yet looked into
         self._candidate: _Candidate | None = None
@@ -266,7 +270,8 @@ class Receiver:
         """Carry forward what helps with the next superframe, or end the transmission."""
         previous = self._continued(candidate)
         first = frame.start if previous is None else previous.first
-        if float(np.median(frame.result.coherence)) > COHERENT:
+        weak = candidate.profile.sync_repeats > 1 and not frame.decoded.lost
+        if weak or float(np.median(frame.result.coherence)) > COHERENT:
             self._clock = (candidate.profile.name, frame.result.clock, frame.end)
         header = frame.sync.header
         shorter = frame.plan.data_blocks < frame.plan.speed.blocks
@@ -310,15 +315,19 @@ class Receiver:
         return clock if name == candidate.profile.name and fresh else 0.0
 
     def _reader(self, profile: Profile) -> SuperframeReader:
-        if profile.name not in self._readers:
-            self._readers[profile.name] = SuperframeReader(profile, self.sample_rate, self._history)
-        return self._readers[profile.name]
+        key = profile.preamble
+        if key not in self._readers:
+            self._readers[key] = SuperframeReader(profile, self.sample_rate, self._history)
+        return self._readers[key]
 
     @staticmethod
     def _plausible(profile: Profile, header: BurstHeader) -> bool:
         if header.speed > len(profile.speeds):
             return False
-        full = profile.speed(header.speed).blocks
+        speed = profile.speed(header.speed)
+        if profile.sync_repeats != profiles[profile.name].mode(speed).sync_repeats:
+            return False
+        full = speed.blocks
         return header.data_blocks <= full and (header.last or header.data_blocks == full)
 
     def _forget(self) -> None:

@@ -61,6 +61,7 @@ class Layout:
     """
 
     def __init__(self, profile: Profile, speed: Speed, data_blocks: int) -> None:
+        profile = profile.mode(speed)
         waveform = profile.numerology
         self.profile = profile
         self.speed = speed
@@ -71,14 +72,14 @@ class Layout:
         self.loaded = np.arange(loaded)
         bits = blocks * int(np.ceil(speed.k / speed.rate))
         symbol_bits = symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), profile.symbols)
+        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
         self.pilots = waveform.pilot_index(self.symbols, loaded)
         is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True
         np.put_along_axis(is_data, self.pilots, False, axis=1)
         self.cells = np.flatnonzero(is_data)
         slots = self.cells.size * speed.order
-        length = min(slots // blocks, int(speed.k / _LOWEST_RATE))
+        length = min(slots // blocks, int(speed.k / min(_LOWEST_RATE, speed.rate)))
         self.code = LdpcCode(speed.k, length)
         half = speed.order // 2
         strength = np.tile(half - 1 - np.arange(speed.order) % half, self.cells.size)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.equalizer import ChannelSmoother, moving_average
+from modem.constellation import hard_decide
+from modem.equalizer import ChannelSmoother, LongResponseSmoother, moving_average
 from modem.header import BurstHeader
 from modem.profile import Profile
 from modem.superframe import Layout
@@ -27,6 +28,7 @@ SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
 _CLOCK_SYMBOLS = 6  # fewer symbols tell less of the clock than the superframe before
 _FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
+_MAX_STEP = 8.0  # samples by which a symbol may come off the place predicted for it
 _PROBES = 4  # symbols that are looked for behind a slip
 
 
@@ -64,7 +66,19 @@ class SymbolTracker:
         self.ratio = input_rate / waveform.sample_rate
         self._table = interpolation_table(input_rate, waveform.sample_rate, waveform.high_hz)
         self.margin = self._table.shape[1] // 2 + 1
-        self._smoother = ChannelSmoother(waveform)
+        self._smoothers: dict[int, ChannelSmoother | LongResponseSmoother] = {}
+        for prefix in {waveform.prefix, *(speed.prefix for speed in profile.speeds)}:
+            self._smoothers[prefix] = self._smoother(prefix)
+        self._reach = min(max(1.5, waveform.prefix / 8), _MAX_STEP)
+
+    def _smoother(self, prefix: int) -> ChannelSmoother | LongResponseSmoother:
+        waveform, lead = self.profile.numerology, self.profile.lead
+        if self.profile.reverberant:
+            # What comes behind the prefix is part of the response too, if a disturbed one.
+            return LongResponseSmoother(waveform, -2 * lead, 3 * prefix, prefix // 32, 2)
+        if prefix > waveform.prefix:
+            return LongResponseSmoother(waveform, -lead, prefix + 2 * lead, 6, 4)
+        return ChannelSmoother(waveform)
 
     def read(
         self, x: NDArray[np.float32], window: float, step: float, offsets: NDArray[np.float64]
@@ -76,15 +90,17 @@ class SymbolTracker:
         return self.profile.numerology.demodulate(windows)
 
     def estimate_channel(
-        self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating]
+        self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating], prefix: int
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
-        """Channel and noise power of one look, both on all carriers."""
+        """Channel and noise power of one look, both on all carriers; the response is as long as
+        symbols of this prefix allow for."""
+        smoother = self._smoothers[prefix]
         seen = np.flatnonzero(looks > 0)
         power = float(np.average(np.abs(raw[seen]) ** 2, weights=looks[seen])) + TINY
         noise = 0.01 * power
         for _ in range(3):
             ratio = max(noise / max(power - noise, noise / 4), 1e-8)
-            channel = self._smoother.smooth(raw, looks, ratio)
+            channel = smoother.smooth(raw, looks, ratio)
             error = np.abs(raw[seen] - channel[seen]) ** 2 * looks[seen]
             noise = float(error.mean()) + TINY
         spread = np.maximum(moving_average(error, _LOOK_REACH), TINY)
@@ -98,6 +114,8 @@ class SymbolTracker:
         plan: Layout,
         clock: float,
         channel: NDArray[np.complex64],
+        *,
+        known_clock: bool,
     ) -> Track:
         """Read the payload's symbols at the sender's instants.
 
@@ -105,11 +123,12 @@ class SymbolTracker:
         of a jitter buffer, moves the symbols behind it.
         """
         waveform = self.profile.numerology
-        offsets = np.arange(plan.symbols + 1, dtype=np.float64) * waveform.symbol_samples
+        # With a longer prefix the response still begins where it does in the sync symbol.
+        symbol_samples = waveform.fft_size + plan.speed.prefix
+        offsets = np.arange(plan.symbols + 1, dtype=np.float64) * symbol_samples
         slip: int | None = None  # first symbol behind it
-        settled = clock != 0  # known from the superframe before
+        settled = known_clock  # from the superframe before
         short = plan.symbols < _CLOCK_SYMBOLS
-        known_clock = settled
         for _ in range(_MAX_PASSES):
             step = self.ratio * (1 + clock)
             received = self.read(x, window, step, offsets)
@@ -128,19 +147,23 @@ class SymbolTracker:
                 slope, jump = fit_from(start, track.delays, track.coherence), 0.0
             else:
                 slope, jump = fit_line(track.delays, track.coherence, slip)
-            settled = abs(slope) < _CLOCK_TOLERANCE * waveform.symbol_samples
+            settled = abs(slope) < _CLOCK_TOLERANCE * symbol_samples
             if settled and (slip is not None or np.median(track.coherence[-3:]) >= COHERENT):
                 break
-            clock += slope / waveform.symbol_samples
+            clock += slope / symbol_samples
             if slip is not None:
                 offsets[slip + 1 :] += jump
         else:  # the last pass still changed something: the cells must be those of what is returned
             received = self.read(x, window, self.ratio * (1 + clock), offsets)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
-        for _ in range(_CHANNEL_PASSES):
+        long_response = isinstance(self._smoothers[plan.speed.prefix], LongResponseSmoother)
+        for number in range(_CHANNEL_PASSES):
             if np.median(track.coherence) <= _FOLLOWED:
                 break
-            channel = self._improve(received, header, plan, track)
+            places, known = plan.pilots, waveform.reference[plan.pilots]
+            if long_response and number:  # so many taps need more looks than the pilots are
+                places, known = self._decide(track, plan)
+            channel = self._improve(received, header, plan, track, places, known)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
         return replace(
             track, offsets=offsets, clock=clock,
@@ -162,9 +185,8 @@ class SymbolTracker:
         delays = np.empty(symbols)
         gains = np.empty(symbols, np.complex128)
         coherence = np.empty(symbols, np.float32)
-        reach = max(1.5, waveform.prefix / 8)
         track_delays(
-            weighted, waveform.carriers[pilots], waveform.fft_size, reach,
+            weighted, waveform.carriers[pilots], waveform.fft_size, self._reach,
             delays, gains, coherence,
         )  # fmt: skip
         gains /= np.mean(np.abs(expected) ** 2, axis=1) + TINY
@@ -176,40 +198,90 @@ class SymbolTracker:
         header: BurstHeader | None,
         plan: Layout,
         track: Track,
+        places: NDArray[np.int64],
+        cells: NDArray[np.complex64],
     ) -> NDArray[np.complex64]:
-        """The channel from all that is known: the pilots of every symbol, and the sync symbol as
-        far as it agrees with them (a drop-out may have hit it)."""
-        waveform = self.profile.numerology
-        pilots = plan.pilots
+        """The channel from all that is known: cells (symbols, p) of every symbol at these places,
+        and the sync symbol as far as it agrees with them (a drop-out may have hit it)."""
+        waveform, prefix = self.profile.numerology, plan.speed.prefix
         turn = np.exp(
-            2j * np.pi / waveform.fft_size * track.delays[:, None] * waveform.carriers[pilots]
+            2j * np.pi / waveform.fft_size * track.delays[:, None] * waveform.carriers[places]
         )
-        seen = np.take_along_axis(received[1:], pilots, axis=1) * turn
+        seen = np.take_along_axis(received[1:], places, axis=1) * turn
         power = np.abs(track.gains) ** 2
         strength = np.minimum(power / (np.median(power) + TINY), 1.0)
         heard = strength > 1e-6
-        seen *= np.conj(waveform.reference[pilots])
+        seen *= np.conj(cells)
         seen[heard] /= track.gains[heard, None]
+        energy = np.abs(cells) ** 2
         weight = reliability(track.coherence)
         weight = np.minimum(weight / np.median(weight), 2.0) * strength * heard + TINY
         looks = np.zeros(waveform.carriers.size)
         total = np.zeros(waveform.carriers.size, np.complex128)
-        each = np.broadcast_to(weight[:, None], pilots.shape)
-        np.add.at(looks, pilots, each)
-        np.add.at(total, pilots, seen * each)
+        each = np.broadcast_to(weight[:, None], places.shape)
+        np.add.at(looks, places, energy * each)
+        np.add.at(total, places, seen * each)
         known = np.zeros(waveform.carriers.size, np.complex64)
         sync_noise = np.inf
         if header is not None:
-            known, _ = self._fit_sync(received[0], header, track.channel)
-            sync_noise = float(self.estimate_channel(known, np.ones(known.size))[1].mean())
+            sync = self.without_preamble(received[0], header, track.channel, prefix)
+            known, _ = self._fit_sync(sync, header, track.channel)
+            sync_noise = float(self.estimate_channel(known, np.ones(known.size), prefix)[1].mean())
         channel = track.channel
         for _ in range(2):
-            error = float(np.average(np.abs(seen - channel[pilots]) ** 2, weights=each))
+            error = float(np.average(np.abs(seen - channel[places] * energy) ** 2, weights=each))
             trust = min(error / sync_noise, 1.0)
             mean = (total + trust * known) / np.maximum(looks + trust, 1e-9)
             raw = mean.astype(np.complex64)
-            channel, _ = self.estimate_channel(raw, looks + trust)
+            channel, _ = self.estimate_channel(raw, looks + trust, prefix)
         return channel
+
+    def _decide(
+        self, track: Track, plan: Layout
+    ) -> tuple[NDArray[np.int64], NDArray[np.complex64]]:
+        """Places (symbols, loaded) and cells of all that was sent, as far as decisions are right;
+        a wrong one takes a neighbour, which is off by little."""
+        waveform = self.profile.numerology
+        turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
+        gain = track.gains[:, None] * track.channel
+        equalised = track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)
+        cells = hard_decide(equalised.astype(np.complex64), plan.speed.order, plan.speed.shape)
+        np.put_along_axis(cells, plan.pilots, waveform.reference[plan.pilots], axis=1)
+        places = np.broadcast_to(plan.loaded, (plan.symbols, plan.loaded.size))
+        return places, np.take_along_axis(cells, places, axis=1)
+
+    def without_preamble(
+        self,
+        cells: NDArray[np.complex64],
+        header: BurstHeader,
+        channel: NDArray[np.complex64],
+        prefix: int,
+    ) -> NDArray[np.complex64]:
+        """Cells (carriers,) of the sync symbol, what late echoes bring in from the preamble taken
+        off: all that was sent is known, and most of it is a strong tone at the preamble's end.
+
+        Paths later than the sync symbol's prefix repeat the preamble where that prefix should go
+        on: the difference of the two, behind those paths, is what disturbs the symbol.
+        """
+        waveform = self.profile.numerology
+        size, guard = waveform.fft_size, 2 * waveform.prefix
+        if self.profile.reverberant or prefix <= guard:
+            return cells
+        symbol = waveform.modulate(sync_cells(self.profile, header)[None], 0)
+        ahead = min(size - guard, self.profile.preamble_samples)
+        difference = np.zeros(2 * size)  # sent before the prefix, less what would be cyclic
+        preamble = self.profile.preamble.waveform(waveform.sample_rate)
+        end = size - guard
+        difference[end - ahead : end] = preamble[-ahead:] - symbol[end - ahead : end]
+        spectrum = np.zeros(size, np.complex128)
+        spectrum[waveform.carriers] = channel
+        response = np.zeros(2 * size, np.complex128)
+        late = slice(guard, prefix + 2 * self.profile.lead)
+        response[late] = np.fft.ifft(spectrum)[late]
+        heard = np.fft.ifft(np.fft.fft(response) * np.fft.fft(difference))[size:]
+        scale = np.sqrt(2.0 * waveform.carriers.size) / size
+        disturbance = np.fft.fft(heard)[waveform.carriers] * scale
+        return np.asarray(cells - disturbance, np.complex64)
 
     def _fit_sync(
         self, received: NDArray[np.complex64], header: BurstHeader, channel: NDArray[np.complex64]
@@ -223,7 +295,7 @@ class SymbolTracker:
         coherence = np.empty(1, np.float32)
         track_delays(
             (known * np.conj(channel))[None], waveform.carriers[None], waveform.fft_size,
-            max(1.5, waveform.prefix / 8), delay, gain, coherence,
+            self._reach, delay, gain, coherence,
         )  # fmt: skip
         turn = np.exp(2j * np.pi / waveform.fft_size * delay[0] * waveform.carriers)
         gain /= np.mean(np.abs(channel) ** 2) + TINY

@@ -27,7 +27,8 @@ class Transmitter:
         self.speed = profile.speed(speed)
         self._waiting: list[bytes] = []
         self._sent = 0  # superframes of this transmission
-        preamble = profile.preamble.waveform(profile.sample_rate)
+        self._mode = profile.mode(self.speed)
+        preamble = self._mode.preamble.waveform(profile.sample_rate)
         self._preamble = preamble.astype(np.float32)
 
     @property
@@ -73,22 +74,23 @@ class Transmitter:
         full = (packets - 1) // self.speed.blocks
         rest = packets - full * self.speed.blocks
         last = layout(self.profile, self.speed, rest)
-        samples = self.profile.superframe_samples(last.symbols)
+        samples = self._mode.superframe_samples(last.symbols, self.speed.prefix)
         if full:
             each = layout(self.profile, self.speed, self.speed.blocks)
-            samples += full * self.profile.superframe_samples(each.symbols)
+            samples += full * self._mode.superframe_samples(each.symbols, self.speed.prefix)
         rate = self.profile.sample_rate
         return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
 
     def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
-        profile, waveform = self.profile, self.profile.numerology
+        profile, waveform = self._mode, self.profile.numerology
         plan = layout(profile, self.speed, len(packets))
         header = BurstHeader(self.speed.number, len(packets), last, self._sent % 65536)
-        sync = sync_cells(profile, header)[None]
+        sync = all_sync_cells(profile, header)
         parts = [
             self._preamble,
-            waveform.modulate(sync, 2 * waveform.prefix),
-            waveform.modulate(plan.encode(packets), waveform.prefix),
+            waveform.modulate(sync[:1], 2 * waveform.prefix),
+            waveform.modulate(sync[1:], waveform.prefix),
+            waveform.modulate(plan.encode(packets), self.speed.prefix),
         ]
         if self._sent == 0:
             parts.insert(0, self._lead_in())
@@ -108,9 +110,25 @@ class Transmitter:
 
 
 def sync_cells(profile: Profile, header: BurstHeader) -> NDArray[np.complex64]:
-    """(carriers,) cells of the sync symbol: training and header."""
+    """(carriers,) cells of the last sync symbol: training and header."""
+    return np.asarray(all_sync_cells(profile, header)[-1])
+
+
+def header_indices(profile: Profile) -> list[NDArray[np.int64]]:
+    """For each sync symbol the carriers that hold the header. Header and training change places
+    from one to the next, so that both see every carrier; the last is as if it were the only one."""
     waveform = profile.numerology
-    cells = waveform.reference.copy()
+    kinds = (waveform.header_index, waveform.training_index)
+    return [kinds[later % 2] for later in range(profile.sync_repeats - 1, -1, -1)]
+
+
+def all_sync_cells(profile: Profile, header: BurstHeader) -> NDArray[np.complex64]:
+    """(sync_repeats, carriers) cells of the sync symbols."""
+    places = header_indices(profile)
+    cells = np.repeat(profile.numerology.reference[None], len(places), axis=0)
+    ends = np.cumsum([place.size for place in places])
     # The header repeats over the carriers; without the turn by the reference it would be a pulse.
-    cells[waveform.header_index] *= header.cells(waveform.header_index.size)
+    parts = np.split(header.cells(int(ends[-1])), ends[:-1])
+    for row, place, part in zip(cells, places, parts, strict=True):
+        row[place] *= part
     return cells

@@ -6,8 +6,9 @@ modem/README.md shows. Each loss is a factor in per cent of what came before it.
 
 from math import log2
 
-import modem
 from dialtone.bench import Case, best_rate
+
+import modem
 from modem.profile import CRC_BITS, loaded_carriers, parity_blocks, symbol_cells
 
 _BYTES = 64 * 1024
@@ -31,14 +32,15 @@ def budget(case: Case) -> list[tuple[str, float]]:
     spacing_hz = waveform.sample_rate / waveform.fft_size
     seen_bits = log2(1 + 10 ** (row.snr_db / 10))
     cell_bits = speed.order * speed.rate
-    samples = profile.symbols * waveform.symbol_samples
+    samples = speed.symbols * waveform.symbol_samples
+    whole = profile.superframe_samples(speed.symbols, speed.prefix)
     modem_bps = speed.net_bps
     return [
         ("band and channel estimate", loaded * spacing_hz * seen_bits / case.limit_bps),
         ("prefix", waveform.fft_size / waveform.symbol_samples),
         ("pilots", symbol_cells(waveform, speed.top_hz) / loaded),
         ("constellation, LDPC, step of the ladder", cell_bits / seen_bits),
-        ("preamble, sync symbol", samples / profile.superframe_samples(profile.symbols)),
+        ("preamble, sync symbol", samples / whole),
         ("Reed-Solomon", speed.blocks / (speed.blocks + parity_blocks(speed.blocks))),
         ("CRC of blocks", (speed.k - CRC_BITS) / speed.k),
         ("heads of packets", 1 - _PACKET_HEAD_BITS / (speed.k - CRC_BITS)),

@@ -205,14 +205,18 @@ def test_an_observer_sees_every_superframe(send, name) -> None:
         assert observation.carrier_hz[-1] <= waveform.high_hz
         assert observation.constellation.size > 100
         assert observation.duration_s == pytest.approx(
-            sent.profile.superframe_samples(observation.delays_s.size) / sent.rate, abs=1e-3
+            sent.profile.superframe_samples(observation.delays_s.size, sent.speed.prefix)
+            / sent.rate,
+            abs=1e-3,
         )
 
 
 def test_a_receiver_goes_on_after_a_recording_that_breaks_off(send) -> None:
     """Wherever the break: also where the receiver still waits for the bridged superframe's end."""
-    sent = send("phone", 5, superframes=3)
-    start = sent.profile.lead_in_s + sent.profile.superframe_samples(14) / sent.rate
+    sent = send("phone", 7, superframes=3)
+    start = (
+        sent.profile.lead_in_s + sent.profile.superframe_samples(20, sent.speed.prefix) / sent.rate
+    )
     for cut in np.arange(start, start + 0.2, 0.02):
         rx = modem.Receiver(sent.rate)
         events = rx.process(sent.samples[: round(cut * sent.rate)]) + rx.flush()
@@ -227,8 +231,8 @@ def test_a_receiver_goes_on_after_a_recording_that_breaks_off(send) -> None:
 def test_another_sender_may_follow_with_another_clock(send, listen, ppm) -> None:
     """Also with a message so short that the clock of the first would not be improved upon."""
     first, second = (
-        send("phone", 10, superframes=1),
-        send("phone", 10, superframes=0, extra=4, seed=1),
+        send("phone", 12, superframes=1),
+        send("phone", 12, superframes=0, extra=4, seed=1),
     )
     x = [first.through(f"skew={ppm}")[0], second.through(f"skew={-ppm}")[0]]
     rng = np.random.default_rng(1)

@@ -19,7 +19,8 @@ def in_order(some: tuple[bytes, ...], of_all: tuple[bytes, ...]) -> bool:
 def test_the_start_may_be_missing(send, listen, name) -> None:
     sent = send(name, superframes=3)
     blocks = sent.speed.blocks
-    x = sent.samples[round((sent.profile.lead_in_s + 0.5) * sent.rate) :]
+    missing_s = sent.profile.lead_in_s + max(0.5, 0.3 * sent.profile.longest_s)
+    x = sent.samples[round(missing_s * sent.rate) :]
     heard = listen(x, sent.rate)
     assert heard.packets == sent.packets[blocks:]
     assert heard.of(modem.Acquired)[0].superframe == 1
@@ -51,7 +52,7 @@ def test_transmissions_follow_one_another(send, listen, join, name) -> None:
     heard = listen(join(parts, rate, 0.3), rate)
     expected = [packet for sent in (first, *others, first) for packet in sent.packets]
     assert list(heard.packets) == expected
-    assert len(heard.of(modem.Ended)) == 4
+    assert len(heard.of(modem.Ended)) == len(others) + 2
     assert "Lost" not in heard.names
 
 

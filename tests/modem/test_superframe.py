@@ -53,7 +53,7 @@ def clean_llrs(plan: Layout, packets: list[bytes], size: float = 8.0) -> np.ndar
 def test_blocks_lie_in_distinct_places_of_the_grid(profile: Profile, speed: Speed) -> None:
     plan = layout(profile, speed, speed.blocks)
     width = profile.numerology.carriers.size
-    assert plan.symbols <= profile.symbols
+    assert plan.symbols <= profile.mode(speed).symbols
     assert plan.parity_blocks == parity_blocks(speed.blocks)
     slots = plan.slots
     assert slots.shape[0] == speed.blocks + plan.parity_blocks
@@ -204,7 +204,9 @@ def test_weak_errors_among_very_sure_bits_are_corrected() -> None:
 @ladder
 def test_net_rate_and_names_are_those_of_the_layout(profile: Profile, speed: Speed) -> None:
     plan = layout(profile, speed, speed.blocks)
-    seconds = profile.superframe_samples(plan.symbols) / profile.sample_rate
+    seconds = (
+        profile.mode(speed).superframe_samples(plan.symbols, speed.prefix) / profile.sample_rate
+    )
     rate = speed.blocks * speed.packet_bytes * 8 / seconds
     # A superframe may get by with a symbol less than the table allows for.
     assert 0.92 * rate < speed.net_bps < 1.005 * rate
@@ -216,8 +218,9 @@ def test_net_rate_and_names_are_those_of_the_layout(profile: Profile, speed: Spe
 def test_ladders_climb(name: str) -> None:
     profile = modem.profiles[name]
     assert [s.number for s in profile.speeds] == list(range(1, len(profile.speeds) + 1))
-    rates = [s.net_bps for s in profile.speeds]
-    assert rates == sorted(rates)
+    for prefix in {s.prefix for s in profile.speeds}:
+        rates = [s.net_bps for s in profile.speeds if s.prefix == prefix]
+        assert rates == sorted(rates)
     assert profile.speed(None).number == profile.default_speed
     for wrong in (0, -1, len(profile.speeds) + 1):
         with pytest.raises(modem.ConfigError, match=str(wrong)):

@@ -141,6 +141,34 @@ def test_a_superframe_is_built_as_described(name: str) -> None:
     same(samples[start : start + size], profile.preamble.waveform(profile.sample_rate))
 
 
+def test_the_robust_form_repeats_its_sync_symbol() -> None:
+    """Header and training change places from one to the next; the last is the usual one."""
+    profile = modem.profiles["phone"]
+    waveform = profile.numerology
+    tx = modem.Transmitter(profile, 1)
+    samples = transmit(tx, packets_for(tx, 1)) / 10 ** (profile.level_dbfs / 20)
+    robust = profile.mode(tx.speed)
+    start = round(profile.lead_in_s * profile.sample_rate)
+    preamble = robust.preamble.waveform(profile.sample_rate)
+    np.testing.assert_allclose(samples[start : start + 1024], preamble, atol=2e-4)
+    header = BurstHeader(1, 1, True, 0).cells(198 + 199 + 198 + 199 + 198 + 199)
+    sent = 0
+    for repeat in range(6):
+        window = start + 1024 + 64 + repeat * 1056
+        prefix = 64 if repeat == 0 else 32
+        body = samples[window : window + 1024]
+        np.testing.assert_array_equal(samples[window - prefix : window], body[-prefix:])
+        cells = waveform.demodulate(body[None].astype(np.float32))[0]
+        expected = waveform.reference.astype(complex)
+        place = slice(repeat % 2 == 1, None, 2)
+        count = expected[place].size
+        expected[place] *= header[sent : sent + count]
+        sent += count
+        # Clipped peaks cost a little everywhere.
+        assert np.sqrt(np.mean(np.abs(cells - expected) ** 2)) < 0.02
+    assert samples.size == round(tx.air_seconds(1) * profile.sample_rate)
+
+
 def test_wrong_calls_are_refused_and_leave_no_trace() -> None:
     profile = modem.profiles["phone"]
     tx = modem.Transmitter(profile)

@@ -54,9 +54,9 @@ def fastest(spec: str, profiles: Iterable[modem.Profile]) -> Choice:
 def _fastest_of(profile: modem.Profile, spec: str) -> Choice | None:
     """From the top down; the SNR that a trial measures over a band tells which speeds on the
     same band need no trial."""
-    measured_db: dict[float, float] = {}
+    measured_db: dict[tuple[float, int], float] = {}
     for speed in sorted(profile.speeds, key=lambda speed: -speed.net_bps):
-        if measured_db.get(speed.top_hz, math.inf) - speed.snr_db < MARGIN_DB:
+        if measured_db.get((speed.top_hz, speed.prefix), math.inf) - speed.snr_db < MARGIN_DB:
             continue
         trials = []
         for seed in _SEEDS:
@@ -66,7 +66,7 @@ def _fastest_of(profile: modem.Profile, spec: str) -> Choice | None:
         snr_db = trials[-1].snr_db
         if snr_db is None:
             return None
-        measured_db[speed.top_hz] = snr_db
+        measured_db[speed.top_hz, speed.prefix] = snr_db
         if all(trial.whole for trial in trials) and snr_db - speed.snr_db >= MARGIN_DB:
             return Choice(profile, speed, snr_db - speed.snr_db)
     return None
