@@ -189,8 +189,12 @@ def measure_all(names: Iterable[str], skew_ppm: float, processes: int) -> list[P
                 f" {last.failed} of {last.blocks} blocks failed at {last.snr_db:.2f} dB",
                 flush=True,
             )
-    order = list(modem.profiles)
-    return sorted(points, key=lambda p: (order.index(p.profile), p.speed, p.snr_db))
+    return sorted(points, key=order)
+
+
+def order(point: Point) -> tuple[int, int, float]:
+    """Of the points in the table."""
+    return list(modem.profiles).index(point.profile), point.speed, point.snr_db
 
 
 def fit(points: list[Point]) -> Limit:
@@ -318,7 +322,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--draw", action="store_true", help="from the table that is there")
     parser.add_argument("--skew", type=float, default=0.0, metavar="PPM", help="of the clock")
-    parser.add_argument("--profile", choices=list(modem.profiles), help="only this one")
+    parser.add_argument("--profile", choices=list(modem.profiles), help="measure only this one")
     parser.add_argument("--table", type=Path, default=_FOLDER / "frame_errors.csv")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -328,6 +332,9 @@ def main() -> None:
         begun = time.perf_counter()
         names = [options.profile] if options.profile else list(modem.profiles)
         points = measure_all(names, options.skew, options.processes)
+        if options.profile and options.table.exists():
+            points += [p for p in read(options.table) if p.profile != options.profile]
+            points.sort(key=order)
         write(points, options.table)
         print(f"measured in {time.perf_counter() - begun:.0f} s")
     draw(points, options.table.with_suffix(".png"))
