@@ -47,7 +47,7 @@ _STEP_DB = 0.25
 _EXPECTED_DB = 1.75  # where the search begins, above the Shannon limit of the bits of a cell
 _REACH = 40  # steps around that beyond which there is no waterfall to be found
 _BLOCKS = 56  # of a point, as many superframes as they need
-_MOST_SUPERFRAMES = 9
+_MOST_SUPERFRAMES = 9  # of a point, unless told otherwise
 _RARE = 0.06  # points with fewer failures are measured over
 _RARE_LOOKS = 3  # so many transmissions
 _TARGET = 0.01  # block error rate whose SNR is told
@@ -141,12 +141,12 @@ def walk(measure: Callable[[int], Point], start: int, reach: int) -> list[Point]
     return [known[step] for step in sorted(known)]
 
 
-def measure_speed(name: str, number: int, skew_ppm: float) -> list[Point]:
-    """The waterfall of one speed."""
+def measure_speed(name: str, number: int, skew_ppm: float, most: int) -> list[Point]:
+    """The waterfall of one speed, from transmissions of at most so many superframes."""
     profile = modem.profiles[name]
     speed = profile.speed(number)
     loaded = loaded_carriers(profile.numerology, speed.top_hz)
-    sent = min(max(ceil(_BLOCKS / speed.blocks), 2), _MOST_SUPERFRAMES)
+    sent = min(max(ceil(_BLOCKS / speed.blocks), 2), most)
     tx = modem.Transmitter(profile, number)
     rng = np.random.default_rng(number)
     packets = [rng.bytes(tx.packet_bytes) for _ in range(sent * speed.blocks)]
@@ -174,12 +174,12 @@ def measure_speed(name: str, number: int, skew_ppm: float) -> list[Point]:
     return walk(measure, round(_EXPECTED_DB / _STEP_DB), _REACH)
 
 
-def measure_all(names: Iterable[str], skew_ppm: float, processes: int) -> list[Point]:
+def measure_all(names: Iterable[str], skew_ppm: float, most: int, processes: int) -> list[Point]:
     """Every speed of these profiles, by profile, speed and SNR; a line is printed for each."""
     points: list[Point] = []
     jobs = [(name, speed.number) for name in names for speed in modem.profiles[name].speeds]
     with ProcessPoolExecutor(processes) as pool:
-        waiting = {pool.submit(measure_speed, *job, skew_ppm): job for job in jobs}
+        waiting = {pool.submit(measure_speed, *job, skew_ppm, most): job for job in jobs}
         for count, done in enumerate(as_completed(waiting), start=1):
             found = done.result()
             points += found
@@ -257,10 +257,12 @@ def draw(points: list[Point], target: Path) -> None:
     profiles = by_speed(points)
     with mpl.rc_context():
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(16, 9), dpi=110, facecolor="white", layout="constrained")
+        figure = Figure(
+            figsize=(5.2 * len(profiles), 9), dpi=110, facecolor="white", layout="constrained"
+        )
         canvas = FigureCanvasAgg(figure)
         grid = figure.subplots(
-            2, len(profiles), squeeze=False, sharey="row", height_ratios=(1.5, 1.0)
+            2, len(profiles), squeeze=False, sharey="row", height_ratios=(1.4, 1.0)
         )
         for column, (name, speeds) in enumerate(profiles.items()):
             _waterfalls(grid[0][column], name, speeds)
@@ -294,12 +296,18 @@ def _waterfalls(axes: Axes, name: str, speeds: dict[int, list[Point]]) -> None:
 
 
 def _gaps(axes: Axes, limits: list[Limit]) -> None:
-    numbers = [limit.speed.number for limit in limits]
-    for gaps, color, label in (
-        ([limit.net_gap_db for limit in limits], BLUE, "of the net rate in the loaded band"),
-        ([limit.cell_gap_db for limit in limits], BAD, "of the information bits of a cell"),
-    ):
-        axes.plot(numbers, gaps, "-o", color=color, ms=3.5, lw=1, label=f"Shannon limit {label}")
+    """A line for each of the ladders that a profile's speeds come from."""
+    ladders: dict[tuple[float, int], list[Limit]] = {}
+    for limit in limits:
+        ladders.setdefault((limit.speed.top_hz, limit.speed.prefix), []).append(limit)
+    for first, ladder in zip((True, *[False] * len(ladders)), ladders.values(), strict=False):
+        numbers = [limit.speed.number for limit in ladder]
+        for gaps, color, label in (
+            ([limit.net_gap_db for limit in ladder], BLUE, "of the net rate in the loaded band"),
+            ([limit.cell_gap_db for limit in ladder], BAD, "of the information bits of a cell"),
+        ):
+            label = f"Shannon limit {label}" if first else ""
+            axes.plot(numbers, gaps, "-o", color=color, ms=3, lw=1, label=label)
     axes.set(xlabel="speed")
 
 
@@ -322,6 +330,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--draw", action="store_true", help="from the table that is there")
     parser.add_argument("--skew", type=float, default=0.0, metavar="PPM", help="of the clock")
+    parser.add_argument("--superframes", type=int, default=_MOST_SUPERFRAMES, help="at one SNR")
     parser.add_argument("--profile", choices=list(modem.profiles), help="measure only this one")
     parser.add_argument("--table", type=Path, default=_FOLDER / "frame_errors.csv")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -331,7 +340,7 @@ def main() -> None:
     else:
         begun = time.perf_counter()
         names = [options.profile] if options.profile else list(modem.profiles)
-        points = measure_all(names, options.skew, options.processes)
+        points = measure_all(names, options.skew, options.superframes, options.processes)
         if options.profile and options.table.exists():
             points += [p for p in read(options.table) if p.profile != options.profile]
             points.sort(key=order)
