@@ -195,6 +195,8 @@ class _Form:
     symbols    payload symbols
     prefix     of a payload symbol [samples], 0 for the numerology's
     longest_k, fewest_blocks  bounds of the code blocks of a full superframe
+    extra_db   measured SNR that these superframes need beyond `gap_db`: for short blocks, or a
+               channel of which much is to be estimated
     """
 
     symbols: int
@@ -202,6 +204,7 @@ class _Form:
     sync_repeats: int = 1
     longest_k: int = 8448
     fewest_blocks: int = 3
+    extra_db: float = 0.0
 
 
 def _speeds(
@@ -225,7 +228,7 @@ def _speeds(
             net_bps = data * ((k - CRC_BITS) // 8) * 8 * numerology.sample_rate / samples
             speed = Speed(
                 0, order, rate, shape_of(order, rate), k, data, form.symbols, prefix,
-                rung.top_hz, rung.shannon_db + gap_db(order), net_bps,
+                rung.top_hz, rung.shannon_db + gap_db(order) + form.extra_db, net_bps,
             )  # fmt: skip
             made.append(speed)
     made.sort(key=lambda speed: speed.net_bps)
@@ -260,7 +263,7 @@ _AIR_PREAMBLE = Preamble(-7, 0.128, 0.1)
 
 # For signals below the noise: long superframes, as what finds and describes them takes long too;
 # short blocks, as messages there are short.
-_ROBUST = _Form(32, sync_repeats=6, longest_k=1056, fewest_blocks=2)
+_ROBUST = _Form(32, sync_repeats=6, longest_k=1056, fewest_blocks=2, extra_db=0.8)
 _ROBUST_RUNGS = (Rung(-9.0, 3400.0), Rung(-6.0, 3400.0))
 
 _PHONE_SPEEDS = _speeds(
@@ -295,7 +298,9 @@ _CABLE_SPEEDS = _speeds(
     _CABLE_PREAMBLE,
     ((_Form(44), _ladder(22700.0, 0.0, 8.0, 2.0) + _ladder(22700.0, 9.0, 57.0)),),
 )
-_AIR_SPEEDS = _speeds(_AIR, _AIR_PREAMBLE, ((_Form(10), _ladder(18000.0, -3.0, 24.0)),))
+_AIR_SPEEDS = _speeds(
+    _AIR, _AIR_PREAMBLE, ((_Form(10, extra_db=0.4), _ladder(18000.0, -3.0, 24.0)),)
+)
 
 _PHONE_PROFILE = Profile(
     name="phone",
