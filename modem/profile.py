@@ -273,7 +273,7 @@ _PHONE_SPEEDS = _speeds(
         (_ROBUST, _ROBUST_RUNGS),
         (_Form(20), _ladder(3400.0, -3.0, 5.0, 2.0) + _ladder(3400.0, 6.0, 40.0)),
         # For echoes of up to 25 ms, as of far hybrids on long lines.
-        (_Form(17, prefix=200), _ladder(3400.0, 3.5, 29.5, 2.0)),
+        (_Form(17, prefix=200, extra_db=0.4), _ladder(3400.0, 3.5, 29.5, 2.0)),
     ),
 )
 # Encoders cut off the top of the band, the more so the lower their bit rate.

@@ -269,7 +269,7 @@ def draw(points: list[Point], target: Path) -> None:
             _gaps(grid[1][column], [fit(found) for found in speeds.values()])
         grid[0][0].set_ylabel("block error rate before Reed-Solomon")
         grid[1][0].set_ylabel(f"SNR for {_TARGET:.0%} over the limit [dB]")
-        grid[1][0].set_ylim(0, 10)
+        grid[1][0].set_ylim(0, 14)
         grid[1][0].legend(frameon=False, loc="upper left")
         with whole_file(target) as file:
             canvas.print_png(file)
