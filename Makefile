@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench lint format clean
+.PHONY: demo test bench curves lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -15,6 +15,10 @@ test: $(VENV)/.dev
 
 bench: $(VENV)/.runtime
 	$(BIN)/dialtone bench
+
+# How often blocks fail in noise, at every speed: modem/frame_errors.csv and .png.
+curves: $(VENV)/.runtime
+	$(BIN)/python tools/frame_errors.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
