@@ -157,7 +157,9 @@ class SymbolTracker:
             received = self.read(x, window, self.ratio * (1 + clock), offsets)
             track = self._fit_pilots(received[1:], plan.pilots, channel)
         long_response = isinstance(self._smoothers[plan.speed.prefix], LongResponseSmoother)
-        for number in range(_CHANNEL_PASSES):
+        # A few symbols cannot tell a turn of the channel from a delay: refining would wander off.
+        passes = 1 if short and not long_response else _CHANNEL_PASSES
+        for number in range(passes):
             if np.median(track.coherence) <= _FOLLOWED:
                 break
             places, known = plan.pilots, waveform.reference[plan.pilots]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-import modem
 import soundfile
 from dialtone.__main__ import run
+
+import modem
 
 COMMANDS = ("send", "receive", "loopback", "channel", "profiles", "inspect", "bench", "demo")
 

@@ -31,7 +31,8 @@ def fastest_exact(
 ) -> TrialT | None:
     """The trial of the highest net rate that arrived exact; None where none did.
 
-    The SNR that trials measured over a band says which speeds of the same band and prefix need no trial.
+    The SNR that trials measured over a band says which speeds of the same band and prefix need no
+    trial.
     It only chooses where to begin: above the best one that it leads to, further speeds are tried
     until two in a row fail.
 
