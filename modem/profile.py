@@ -194,6 +194,7 @@ class _Form:
 
     symbols    payload symbols
     prefix     of a payload symbol [samples], 0 for the numerology's
+    preamble   None for the profile's
     longest_k, fewest_blocks  bounds of the code blocks of a full superframe
     extra_db   measured SNR that these superframes need beyond `gap_db`: for short blocks, or a
                channel of which much is to be estimated
@@ -202,6 +203,7 @@ class _Form:
     symbols: int
     prefix: int = 0
     sync_repeats: int = 1
+    preamble: Preamble | None = None
     longest_k: int = 8448
     fewest_blocks: int = 3
     extra_db: float = 0.0
@@ -215,7 +217,8 @@ def _speeds(
     made = []
     for form, rungs in ladders:
         prefix = form.prefix or numerology.prefix
-        samples = round(preamble.duration_s * numerology.sample_rate) + numerology.sync_samples
+        opening = form.preamble or preamble
+        samples = round(opening.duration_s * numerology.sample_rate) + numerology.sync_samples
         samples += (form.sync_repeats - 1) * numerology.symbol_samples
         samples += form.symbols * (numerology.fft_size + prefix)
         for rung in rungs:
@@ -263,7 +266,9 @@ _AIR_PREAMBLE = Preamble(1, 0.128, 0.1)
 
 # For signals below the noise: long superframes, as what finds and describes them takes long too;
 # short blocks, as messages there are short.
-_ROBUST = _Form(32, sync_repeats=6, longest_k=1056, fewest_blocks=2, extra_db=0.8)
+_ROBUST = _Form(
+    32, sync_repeats=6, preamble=_ROBUST_PREAMBLE, longest_k=1056, fewest_blocks=2, extra_db=0.8
+)
 _ROBUST_RUNGS = (Rung(-9.0, 3400.0), Rung(-6.0, 3400.0))
 
 _PHONE_SPEEDS = _speeds(

@@ -53,7 +53,7 @@ def clean_llrs(plan: Layout, packets: list[bytes], size: float = 8.0) -> np.ndar
 def test_blocks_lie_in_distinct_places_of_the_grid(profile: Profile, speed: Speed) -> None:
     plan = layout(profile, speed, speed.blocks)
     width = profile.numerology.carriers.size
-    assert plan.symbols <= profile.mode(speed).symbols
+    assert plan.symbols <= speed.symbols
     assert plan.parity_blocks == parity_blocks(speed.blocks)
     slots = plan.slots
     assert slots.shape[0] == speed.blocks + plan.parity_blocks

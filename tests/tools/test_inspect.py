@@ -50,7 +50,7 @@ def test_too_much_noise_is_named_with_both_figures(dialtone, recordings, tmp_pat
 
 def test_a_recording_that_ends_early(dialtone, data, tmp_path):
     file = tmp_path / "big.bin"
-    file.write_bytes(data * 4)
+    file.write_bytes(data * 8)
     assert dialtone("send", file, "--plain", "-o", tmp_path / "x.wav").code == 0
     samples, rate = soundfile.read(tmp_path / "x.wav")
     seen = inspected(dialtone, tmp_path, samples[: len(samples) * 2 // 3], rate)
