@@ -155,7 +155,7 @@ def test_loopback_compares_pixels(dialtone, photo):
 
 
 @pytest.mark.parametrize(
-    ("profile", "speed", "seconds"), [("phone", "4", 6.0), ("mp3", "max", 0.9)]
+    ("profile", "speed", "seconds"), [("phone", "4", 6.0), ("mp3", "max", 0.65)]
 )
 def test_fit_fills_the_air_time_and_never_more(dialtone, photo, tmp_path, profile, speed, seconds):
     sound = tmp_path / "x.wav"
