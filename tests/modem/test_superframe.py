@@ -6,7 +6,8 @@ import reedsolo
 from scipy.special import erf, erfinv
 
 import modem
-from modem.profile import Profile, Speed, parity_blocks
+from modem.ladder import parity_blocks
+from modem.profile import Profile, Speed
 from modem.superframe import Layout, layout
 
 # Every fifth speed, and the last.
