@@ -21,7 +21,8 @@ from modem.transmitter import sync_cells
 
 TINY = 1e-20  # keeps the powers of digital silence off zero
 _MAX_PASSES = 6
-_CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it
+_CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it, until
+_SETTLED = 0.01  # its change is this share of the noise: the next one would be a tenth of it
 _CLOCK_TOLERANCE = 0.02e-6  # a further pass is worth it above this change of the clock
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
@@ -95,13 +96,13 @@ class SymbolTracker:
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
         """Channel and noise power of one look, both on all carriers; the response is as long as
         symbols of this prefix allow for."""
-        smoother = self._smoothers[prefix]
+        smooth = self._smoothers[prefix].fit(raw, looks)
         seen = np.flatnonzero(looks > 0)
         power = float(np.average(np.abs(raw[seen]) ** 2, weights=looks[seen])) + TINY
         noise = 0.01 * power
         for _ in range(3):
             ratio = max(noise / max(power - noise, noise / 4), 1e-8)
-            channel = smoother.smooth(raw, looks, ratio)
+            channel = smooth(ratio)
             error = np.abs(raw[seen] - channel[seen]) ** 2 * looks[seen]
             noise = float(error.mean()) + TINY
         spread = np.maximum(moving_average(error, _LOOK_REACH), TINY)
@@ -167,7 +168,11 @@ class SymbolTracker:
             if long_response and number:  # so many taps need more looks than the pilots are
                 places, known = self._decide(track, plan)
             channel = self._improve(received, header, plan, track, places, known)
+            change = float(np.mean(np.abs(channel - track.channel) ** 2))
             track = self._fit_pilots(received[1:], plan.comb, channel)
+            noise = (1 - float(track.coherence.max()) ** 2) * float(np.mean(np.abs(channel) ** 2))
+            if change < _SETTLED * noise and (number or not long_response):
+                break
         return replace(
             track, offsets=offsets, clock=clock,
             delays=steady(track.delays, track.coherence),
