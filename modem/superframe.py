@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,14 @@ class DecodedBlocks:
         return sum(packet is None for packet in self.packets)
 
 
+def payload_symbols(profile: Profile, speed: Speed, data_blocks: int) -> int:
+    """How many a superframe of so many packets has."""
+    blocks = data_blocks + parity_blocks(data_blocks)
+    bits = blocks * ceil(speed.k / speed.rate)
+    symbol_bits = symbol_cells(profile.numerology, speed.top_hz) * speed.order
+    return min(-(-bits // symbol_bits), speed.symbols)
+
+
 class Layout:
     """Where everything lies in the payload of one superframe; the same for equal arguments.
 
@@ -70,9 +79,7 @@ class Layout:
         blocks = data_blocks + self.parity_blocks
         loaded = loaded_carriers(waveform, speed.top_hz)
         self.loaded = np.arange(loaded)
-        bits = blocks * int(np.ceil(speed.k / speed.rate))
-        symbol_bits = symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
+        self.symbols = payload_symbols(profile, speed, data_blocks)
         self.pilots = waveform.pilot_index(self.symbols, loaded)
         is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
         is_data[:, self.loaded] = True

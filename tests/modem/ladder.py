@@ -1,6 +1,10 @@
-"""Speeds to test with where all of every profile would take many minutes."""
+"""Profiles and speeds to test with where all of them would take many minutes."""
 
 from modem.profile import Profile, Speed
+
+# One profile of each waveform, for what does not depend on band and sample rate: faults of the
+# line, clocks, levels. That packets arrive at all is tested for every profile.
+WAVEFORMS = ("phone", "mp3", "cable", "air")
 
 
 def telling_speeds(profile: Profile) -> list[Speed]:

@@ -8,12 +8,11 @@ import pytest
 import modem
 from modem.receiver import State
 
-from .ladder import telling_speeds
+from .ladder import WAVEFORMS, telling_speeds
 
-NAMES = list(modem.profiles)
 LADDER = [(p.name, s.number) for p in modem.profiles.values() for s in telling_speeds(p)]
 speeds = pytest.mark.parametrize(("name", "speed"), LADDER, ids=[f"{n}-{s}" for n, s in LADDER])
-each_name = pytest.mark.parametrize("name", NAMES)
+each_name = pytest.mark.parametrize("name", WAVEFORMS)
 
 
 def alike(one: modem.Event, other: modem.Event, seconds: float) -> bool:
@@ -89,10 +88,11 @@ def test_packets_come_as_soon_as_their_superframe_is_over(send) -> None:
     for start in range(0, sent.samples.size, chunk):
         for event in rx.process(sent.samples[start : start + chunk]):
             if isinstance(event, modem.Packet):
-                arrivals.append(((start + chunk) / sent.rate, event.time_s))
+                given_s = (start + chunk) / sent.rate  # of sound: the clock on the wall has no say
+                arrivals.append((given_s, event.time_s))
     length = modem.Transmitter(sent.profile).air_seconds(sent.speed.blocks)
     assert len(arrivals) >= 2 * sent.speed.blocks
-    assert all(now - began < length + 1 for now, began in arrivals)
+    assert all(given_s - began_s < length + 1 for given_s, began_s in arrivals)
 
 
 @each_name
