@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,14 @@ class DecodedBlocks:
         return sum(packet is None for packet in self.packets)
 
 
+def payload_symbols(profile: Profile, speed: Speed, data_blocks: int) -> int:
+    """How many a superframe of so many packets has."""
+    blocks = data_blocks + parity_blocks(data_blocks)
+    bits = blocks * ceil(speed.k / speed.rate)
+    cells = profile.lanes * symbol_cells(profile.numerology, speed.top_hz)
+    return min(-(-bits // (cells * speed.order)), speed.symbols)
+
+
 class Layout:
     """Where everything lies in the payload of one superframe; the same for equal arguments.
 
@@ -71,9 +80,7 @@ class Layout:
         loaded = loaded_carriers(waveform, speed.top_hz)
         starts = np.arange(profile.lanes)[:, None] * waveform.carriers.size
         self.loaded = (starts + np.arange(loaded)).ravel()
-        bits = blocks * int(np.ceil(speed.k / speed.rate))
-        symbol_bits = profile.lanes * symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
+        self.symbols = payload_symbols(profile, speed, data_blocks)
         self.comb = waveform.pilot_index(self.symbols, loaded)
         self.pilots = (self.comb[:, None] + starts).reshape(self.symbols, -1)
         self.reference = np.concatenate(
