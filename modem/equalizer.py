@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from modem.toeplitz import solve_toeplitz
 from modem.waveforms.ofdm import Numerology
 
 Fit = Callable[[float], NDArray[np.complex64]]
@@ -36,7 +37,6 @@ class ChannelSmoother:
         self._bins = numerology.carriers
         self._size = numerology.fft_size
         self._delays = np.arange(-reach, numerology.prefix + reach + 1)
-        self._lags = self._delays[:, None] - self._delays
 
     def smooth(
         self,
@@ -62,13 +62,14 @@ class ChannelSmoother:
         spectrum[0, self._bins] = looks * raw
         spectrum[1, self._bins] = looks
         seen, overlap = np.fft.ifft(spectrum) * self._size
-        matrix = overlap[self._lags]
+        column = overlap[:count]
         wanted = seen[self._delays]
 
         def smooth(noise_to_signal: float) -> NDArray[np.complex64]:
-            taps = np.linalg.solve(matrix + noise_to_signal * count * np.eye(count), wanted)
+            ridged = column.copy()
+            ridged[0] += noise_to_signal * count
             response = np.zeros(self._size, np.complex128)
-            response[self._delays] = taps
+            response[self._delays] = solve_toeplitz(ridged, wanted)
             return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
 
         return smooth
