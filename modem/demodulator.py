@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.constellation import hard_decide, soft_demap
-from modem.equalizer import moving_average
+from modem.constellation import error_power, soft_demap
+from modem.equalizer import TINY, equalise, moving_average
 from modem.events import FrameStats
 from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
-from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker
+from modem.tracker import COHERENT, SLIP_REACH_S, SymbolTracker
 from modem.transmitter import sync_cells
 from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
@@ -214,11 +214,10 @@ class Demodulator:
             if np.median(track.coherence) > COHERENT:
                 break
         assert track is not None
-        turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
-        gain = track.gains[:, None] * track.channel
-        equalised = (track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)).astype(
-            np.complex64
-        )
+        equalised = equalise(
+            track.received, track.channel, track.delays, track.gains, waveform.carriers,
+            waveform.fft_size,
+        )  # fmt: skip
         cells, noise_var, per_symbol = self._refine(
             equalised, plan, np.abs(track.channel) ** 2 + TINY
         )
@@ -234,10 +233,10 @@ class Demodulator:
         end = sync.window + length * step
         first = max(int(sync.window), 0)
         level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
-        errors = cells - hard_decide(cells, plan.speed.order, plan.speed.shape)
+        errors = error_power(cells, plan.speed.order, plan.speed.shape)
         stats = FrameStats(
             snr_db=_effective_snr_db(noise_var[plan.loaded]),
-            evm_db=float(10 * np.log10(max(float(np.mean(np.abs(errors) ** 2)), 1e-12))),
+            evm_db=float(10 * np.log10(max(float(np.mean(errors)), 1e-12))),
             level_dbfs=float(level_dbfs),
             clock_ppm=track.clock * 1e6,
         )
@@ -284,9 +283,7 @@ class Demodulator:
         """
         expected = self.profile.numerology.reference[plan.pilots]
         pilot_error = np.abs(np.take_along_axis(equalised, plan.pilots, axis=1) - expected) ** 2
-        decided = (
-            np.abs(equalised - hard_decide(equalised, plan.speed.order, plan.speed.shape)) ** 2
-        )
+        decided = error_power(equalised, plan.speed.order, plan.speed.shape)
         np.put_along_axis(decided, plan.pilots, pilot_error, axis=1)
         by_symbol = np.median(decided[:, plan.loaded], axis=1)
         usual = max(float(np.median(by_symbol)), 1e-12)

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modem.constellation import hard_decide
-from modem.equalizer import ChannelSmoother, LongResponseSmoother, moving_average
+from modem.equalizer import (
+    TINY,
+    ChannelSmoother,
+    LongResponseSmoother,
+    equalise,
+    moving_average,
+)
 from modem.header import BurstHeader
 from modem.profile import Profile
 from modem.superframe import Layout
@@ -19,7 +25,6 @@ from modem.sync.clock import fit_from, fit_line, reliability, steady, track_dela
 from modem.sync.resampler import interpolate, interpolation_table
 from modem.transmitter import sync_cells
 
-TINY = 1e-20  # keeps the powers of digital silence off zero
 _MAX_PASSES = 6
 _CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it, until
 _SETTLED = 0.01  # its change is this share of the noise: the next one would be a tenth of it
@@ -249,10 +254,11 @@ class SymbolTracker:
         """Places (symbols, loaded) and cells of all that was sent, as far as decisions are right;
         a wrong one takes a neighbour, which is off by little."""
         waveform = self.profile.numerology
-        turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
-        gain = track.gains[:, None] * track.channel
-        equalised = track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)
-        cells = hard_decide(equalised.astype(np.complex64), plan.speed.order, plan.speed.shape)
+        equalised = equalise(
+            track.received, track.channel, track.delays, track.gains, waveform.carriers,
+            waveform.fft_size,
+        )  # fmt: skip
+        cells = hard_decide(equalised, plan.speed.order, plan.speed.shape)
         np.put_along_axis(cells, plan.pilots, waveform.reference[plan.pilots], axis=1)
         places = np.broadcast_to(plan.loaded, (plan.symbols, plan.loaded.size))
         return places, np.take_along_axis(cells, places, axis=1)
