@@ -29,6 +29,7 @@ _MAX_PASSES = 6
 _CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it, until
 _SETTLED = 0.01  # its change is this share of the noise: the next one would be a tenth of it
 _CLOCK_TOLERANCE = 0.02e-6  # a further pass is worth it above this change of the clock
+_SAME = 0.05  # shares by which noise and trust may change without a further estimate
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
@@ -104,8 +105,11 @@ class SymbolTracker:
         seen = np.flatnonzero(looks > 0)
         power = float(np.average(np.abs(raw[seen]) ** 2, weights=looks[seen])) + TINY
         noise = 0.01 * power
+        ratio = 0.0
         for _ in range(3):
-            ratio = max(noise / max(power - noise, noise / 4), 1e-8)
+            before, ratio = ratio, max(noise / max(power - noise, noise / 4), 1e-8)
+            if abs(ratio - before) < _SAME * ratio:
+                break
             channel = smooth(ratio)
             error = np.abs(raw[seen] - channel[seen]) ** 2 * looks[seen]
             noise = float(error.mean()) + TINY
@@ -164,6 +168,7 @@ class SymbolTracker:
             track = self._fit_pilots(received[1:], plan.pilots, channel)
         long_response = isinstance(self._smoothers[plan.speed.prefix], LongResponseSmoother)
         # A few symbols cannot tell a turn of the channel from a delay: refining would wander off.
+        sync_noise: float | None = None
         passes = 1 if short and not long_response else _CHANNEL_PASSES
         for number in range(passes):
             if np.median(track.coherence) <= _FOLLOWED:
@@ -171,7 +176,9 @@ class SymbolTracker:
             places, known = plan.pilots, waveform.reference[plan.pilots]
             if long_response and number:  # so many taps need more looks than the pilots are
                 places, known = self._decide(track, plan)
-            channel = self._improve(received, header, plan, track, places, known)
+            channel, sync_noise = self._improve(
+                received, header, plan, track, places, known, sync_noise
+            )
             change = float(np.mean(np.abs(channel - track.channel) ** 2))
             track = self._fit_pilots(received[1:], plan.pilots, channel)
             noise = (1 - float(track.coherence.max()) ** 2) * float(np.mean(np.abs(channel) ** 2))
@@ -212,9 +219,11 @@ class SymbolTracker:
         track: Track,
         places: NDArray[np.int64],
         cells: NDArray[np.complex64],
-    ) -> NDArray[np.complex64]:
+        sync_noise: float | None,
+    ) -> tuple[NDArray[np.complex64], float]:
         """The channel from all that is known: cells (symbols, p) of every symbol at these places,
-        and the sync symbol as far as it agrees with them (a drop-out may have hit it)."""
+        and the sync symbol as far as it agrees with them (a drop-out may have hit it). And the
+        noise of the sync symbol, which does not change from pass to pass; None to find it."""
         waveform, prefix = self.profile.numerology, plan.speed.prefix
         turn = np.exp(
             2j * np.pi / waveform.fft_size * track.delays[:, None] * waveform.carriers[places]
@@ -234,19 +243,26 @@ class SymbolTracker:
         np.add.at(looks, places, energy * each)
         np.add.at(total, places, seen * each)
         known = np.zeros(waveform.carriers.size, np.complex64)
-        sync_noise = np.inf
-        if header is not None:
+        if header is None:
+            sync_noise = np.inf
+        else:
             sync = self.without_preamble(received[0], header, track.channel, prefix)
             known, _ = self._fit_sync(sync, header, track.channel)
-            sync_noise = float(self.estimate_channel(known, np.ones(known.size), prefix)[1].mean())
+            if sync_noise is None:
+                every = np.ones(known.size)
+                sync_noise = float(self.estimate_channel(known, every, prefix)[1].mean())
+        assert sync_noise is not None
         channel = track.channel
+        trust = -1.0
         for _ in range(2):
             error = float(np.average(np.abs(seen - channel[places] * energy) ** 2, weights=each))
-            trust = min(error / sync_noise, 1.0)
+            before, trust = trust, min(error / sync_noise, 1.0)
+            if abs(trust - before) <= _SAME * trust:
+                break
             mean = (total + trust * known) / np.maximum(looks + trust, 1e-9)
             raw = mean.astype(np.complex64)
             channel, _ = self.estimate_channel(raw, looks + trust, prefix)
-        return channel
+        return channel, sync_noise
 
     def _decide(
         self, track: Track, plan: Layout
