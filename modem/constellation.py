@@ -176,3 +176,21 @@ def hard_decide(
     out = np.empty_like(values)
     _decide(values.ravel(), _axis(order, shape), out.reshape(-1))
     return out.view(np.complex64)
+
+
+@njit(cache=True, nogil=True)
+def _error_power(values: Reals, axis: _Axis, out: Reals) -> None:
+    for i in range(out.size):
+        real = values[2 * i] - axis.levels[_nearest(values[2 * i], axis)]
+        imag = values[2 * i + 1] - axis.levels[_nearest(values[2 * i + 1], axis)]
+        out[i] = real * real + imag * imag
+
+
+def error_power(
+    symbols: NDArray[np.complex64], order: int, shape: float = 0.0
+) -> NDArray[np.float32]:
+    """Squared distances of the symbols from their nearest constellation points, same shape."""
+    values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
+    out = np.empty(symbols.shape, np.float32)
+    _error_power(values.ravel(), _axis(order, shape), out.reshape(-1))
+    return out

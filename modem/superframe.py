@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modem.constellation import map_bits
 from modem.fec.crc import crc24a
-from modem.fec.interleaver import block_slots, scrambling_sequence
+from modem.fec.interleaver import block_slots, deinterleave, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
@@ -123,8 +123,9 @@ class Layout:
 
     def decode(self, llr: NDArray[np.float32]) -> DecodedBlocks:
         """LLRs (cells, order) of the data cells, in the order of `cells`, to packets."""
-        flat = llr.reshape(-1) * (1 - 2 * self.scramble.astype(np.float32))
-        result = self.code.decode(flat[self.slots])
+        coded = np.empty(self.slots.shape, np.float32)
+        deinterleave(np.ascontiguousarray(llr.reshape(-1)), self.slots, self.scramble, coded)
+        result = self.code.decode(coded)
         received = np.packbits(result.bits, axis=1)
         blocks, crc = received[:, : -CRC_BITS // 8], received[:, -CRC_BITS // 8 :]
         good = result.converged & (_crc(blocks) == crc).all(axis=1)

@@ -56,7 +56,11 @@ _STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (WeakReader, "follow"),
     ),
     "equaliser, noise": ((Demodulator, "demodulate"),),
-    "demapper": ((demodulator, "soft_demap"), (header, "soft_demap")),
+    "demapper": (
+        (demodulator, "soft_demap"),
+        (header, "soft_demap"),
+        (superframe, "deinterleave"),
+    ),
     "LDPC": ((LdpcCode, "decode"),),
     "CRC, Reed-Solomon": ((superframe, "_crc"), (superframe, "rs_recover")),
 }
