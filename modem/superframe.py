@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modem.constellation import map_bits
 from modem.fec.crc import crc24a
-from modem.fec.interleaver import block_slots, deinterleave, scrambling_sequence
+from modem.fec.interleaver import block_slots, deinterleave, interleave, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
@@ -118,8 +118,7 @@ class Layout:
         coded = self.code.encode(
             np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1)
         )
-        bits = self.scramble.copy()
-        bits[self.slots] ^= coded
+        bits = interleave(coded, self.scramble, self.speed.order)
         grid = np.zeros((self.symbols, self.reference.size), np.complex64)
         np.put_along_axis(grid, self.pilots, self.reference[self.pilots], axis=1)
         grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order, self.speed.shape)

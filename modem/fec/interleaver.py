@@ -40,6 +40,17 @@ def block_slots(cells: int, order: int, blocks: int, length: int) -> NDArray[np.
     return slots
 
 
+def interleave(
+    coded: NDArray[np.uint8], scramble: NDArray[np.uint8], order: int
+) -> NDArray[np.uint8]:
+    """Label bits (cells, order) from the blocks' bits (blocks, length), scrambled; all that no
+    block fills holds the scrambler's bits (cells * order,) alone."""
+    bits = scramble.copy()
+    cells = bits.size // order
+    _interleave(coded, order, golden_step(2 * cells), bits)
+    return bits.reshape(cells, order)
+
+
 def deinterleave(
     llr: NDArray[np.float32], scramble: NDArray[np.uint8], blocks: int, some: range, length: int
 ) -> NDArray[np.float32]:
@@ -76,6 +87,15 @@ def _fill_slots(
         while dealt >= size:
             dealt -= size
             label += 1
+
+
+@njit(cache=True, nogil=True)
+def _interleave(coded: NDArray[np.uint8], order: int, step: int, bits: NDArray[np.uint8]) -> None:
+    slots = np.empty(coded.shape[1], np.int32)
+    for block in range(coded.shape[0]):
+        _fill_slots(bits.size // order, order, coded.shape[0], block, step, slots)
+        for i in range(slots.size):
+            bits[slots[i]] ^= coded[block, i]
 
 
 @njit(cache=True, nogil=True)

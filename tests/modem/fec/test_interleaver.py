@@ -9,6 +9,7 @@ from modem.fec.interleaver import (
     block_slots,
     deinterleave,
     golden_permutation,
+    interleave,
     scrambling_sequence,
 )
 
@@ -60,6 +61,10 @@ def test_slots_follow_the_ranks_and_the_golden_permutation(
     llr = np.random.default_rng(1).normal(size=(cells, order)).astype(np.float32)
     scramble = np.random.default_rng(2).integers(0, 2, cells * order, dtype=np.uint8)
     flat = llr.ravel() * (1 - 2.0 * scramble)
+    coded = np.random.default_rng(3).integers(0, 2, slots.shape, dtype=np.uint8)
+    bits = scramble.copy()
+    bits[slots] ^= coded
+    np.testing.assert_array_equal(interleave(coded, scramble, order), bits.reshape(cells, order))
     some = range(blocks // 2, blocks)
     found = deinterleave(llr, np.packbits(scramble), blocks, some, length)
     np.testing.assert_array_equal(found, flat[slots[blocks // 2 :]])
