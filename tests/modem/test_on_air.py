@@ -16,8 +16,8 @@ import modem.channel
 from modem.fec import polar
 from modem.fec.ldpc import LdpcCode
 
-# rate, N, prefix, first bin, last bin, P, S, root, T, lead-in, and where they are not 0 and 1 variant
-# and lanes; and for the speeds tested:
+# rate, N, prefix, first bin, last bin, P, S, root, T, lead-in, and where they are not 0 and 1 the
+# variant and lanes; and for the speeds tested:
 # number: (SNR of its rung [dB], highest carrier [Hz]), with S and prefix where they are others
 PROFILES = {
     "phone": (
