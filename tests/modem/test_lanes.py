@@ -46,10 +46,8 @@ MIXES = {
 @pytest.mark.parametrize("mix", list(MIXES))
 def test_lanes_are_told_apart_however_they_are_mixed(send, listen, mix) -> None:
     sent = send("stereo", superframes=1, extra=1)
-    x, rate = parse(f"silence=.2/.1,{NOISE}", 1).apply(
-        sent.samples @ np.transpose(MIXES[mix]), 48000
-    )
-    heard = listen(x, rate)
+    mixed = sent.samples @ np.transpose(MIXES[mix])
+    heard = listen(*parse(f"silence=.2/.1,{NOISE}", 1).apply(mixed, sent.rate))
     assert heard.packets == sent.packets
     assert heard.names == ["Acquired", "Acquired", "Ended"]
 
@@ -130,9 +128,8 @@ def test_silence_may_lead_in(send, listen) -> None:
 
 def test_both_sides_at_96_khz(send, listen) -> None:
     sent = send("stereo96", superframes=1, extra=1)
-    x, rate = parse(f"skew=-80,{NOISE}", 1).apply(
-        sent.samples @ [[0.5, 0.2], [0.1, -0.6]], sent.rate
-    )
+    mixed = sent.samples @ [[0.5, 0.2], [0.1, -0.6]]
+    x, rate = parse(f"skew=-80,{NOISE}", 1).apply(mixed, sent.rate)
     heard = listen(x, rate, 10007)
     assert heard.packets == sent.packets
     assert heard.of(modem.Acquired)[0].stats.clock_ppm == pytest.approx(-80, abs=1.5)
