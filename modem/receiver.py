@@ -303,6 +303,9 @@ class Receiver:
         if shorter or (header is not None and header.last):
             self._previous = None
             rate = self.sample_rate
+            if frame.all_lost and not frame.finished:
+                events.append(Lost(frame.start / rate, _STOPPED))
+                return
             events.append(Ended(frame.end / rate, (frame.end - first) / rate, frame.result.stats))
             return
         bridged = 0

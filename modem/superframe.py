@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modem.constellation import map_bits
 from modem.fec.crc import crc24a
-from modem.fec.interleaver import block_slots, scrambling_sequence
+from modem.fec.interleaver import block_slots, deinterleave, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
@@ -40,6 +41,14 @@ class DecodedBlocks:
     def lost(self) -> int:
         """Packets that could not be recovered."""
         return sum(packet is None for packet in self.packets)
+
+
+def payload_symbols(profile: Profile, speed: Speed, data_blocks: int) -> int:
+    """How many a superframe of so many packets has."""
+    blocks = data_blocks + parity_blocks(data_blocks)
+    bits = blocks * ceil(speed.k / speed.rate)
+    cells = profile.lanes * symbol_cells(profile.numerology, speed.top_hz)
+    return min(-(-bits // (cells * speed.order)), speed.symbols)
 
 
 class Layout:
@@ -71,9 +80,7 @@ class Layout:
         loaded = loaded_carriers(waveform, speed.top_hz)
         starts = np.arange(profile.lanes)[:, None] * waveform.carriers.size
         self.loaded = (starts + np.arange(loaded)).ravel()
-        bits = blocks * int(np.ceil(speed.k / speed.rate))
-        symbol_bits = profile.lanes * symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
+        self.symbols = payload_symbols(profile, speed, data_blocks)
         self.comb = waveform.pilot_index(self.symbols, loaded)
         self.pilots = (self.comb[:, None] + starts).reshape(self.symbols, -1)
         self.reference = np.concatenate(
@@ -116,8 +123,9 @@ class Layout:
 
     def decode(self, llr: NDArray[np.float32]) -> DecodedBlocks:
         """LLRs (cells, order) of the data cells, in the order of `cells`, to packets."""
-        flat = llr.reshape(-1) * (1 - 2 * self.scramble.astype(np.float32))
-        result = self.code.decode(flat[self.slots])
+        coded = np.empty(self.slots.shape, np.float32)
+        deinterleave(np.ascontiguousarray(llr.reshape(-1)), self.slots, self.scramble, coded)
+        result = self.code.decode(coded)
         received = np.packbits(result.bits, axis=1)
         blocks, crc = received[:, : -CRC_BITS // 8], received[:, -CRC_BITS // 8 :]
         good = result.converged & (_crc(blocks) == crc).all(axis=1)

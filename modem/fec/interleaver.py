@@ -11,6 +11,7 @@ import itertools
 from math import gcd
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 
@@ -23,7 +24,7 @@ def golden_permutation(size: int) -> NDArray[np.int64]:
     return np.arange(size, dtype=np.int64) * step % size
 
 
-def block_slots(strength: NDArray[np.integer], blocks: int, length: int) -> NDArray[np.int64]:
+def block_slots(strength: NDArray[np.integer], blocks: int, length: int) -> NDArray[np.int32]:
     """Places of all coded bits.
 
     strength  (slots,) rank of every bit slot of the superframe, higher is more reliable
@@ -36,7 +37,24 @@ def block_slots(strength: NDArray[np.integer], blocks: int, length: int) -> NDAr
     spread = np.concatenate(
         [order[low + golden_permutation(high - low)] for low, high in itertools.pairwise(edges)]
     )
-    return np.ascontiguousarray(spread[: blocks * length].reshape(length, blocks).T)
+    return np.ascontiguousarray(spread[: blocks * length].reshape(length, blocks).T, np.int32)
+
+
+@njit(cache=True, nogil=True)
+def deinterleave(
+    llr: NDArray[np.float32],
+    slots: NDArray[np.int32],
+    scramble: NDArray[np.uint8],
+    out: NDArray[np.float32],
+) -> None:
+    """Fill out (blocks, length) with the LLRs (slots,) of each block's bits, descrambled."""
+    # In the order of memory, so that only one thing is fetched from all over it.
+    plain = np.empty(llr.size, np.float32)
+    for slot in range(llr.size):
+        plain[slot] = -llr[slot] if scramble[slot] else llr[slot]
+    for block in range(slots.shape[0]):
+        for i in range(slots.shape[1]):
+            out[block, i] = plain[np.uint32(slots[block, i])]
 
 
 def scrambling_sequence(size: int) -> NDArray[np.uint8]:

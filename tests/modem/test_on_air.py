@@ -49,7 +49,7 @@ PROFILES = {
         {8: (4.0, 18000)},
     ),
 }
-LEVEL_DBFS = -13.0
+LEVEL_DBFS = {"phone": -12.0}  # of the others it is -13
 
 
 def golden(m: int) -> np.ndarray:
@@ -101,6 +101,7 @@ class Second:
 
     def __init__(self, name: str, speed: int) -> None:
         values, speeds = PROFILES[name]
+        self.level_dbfs = LEVEL_DBFS.get(name, -13.0)
         (self.rate, self.N, self.C, first, last, self.P, self.S, self.root, self.T, self.lead) = (
             values[:10]
         )
@@ -223,7 +224,7 @@ class Second:
                 if self.lanes == 2:
                     parts.append(self.symbol(self.ref * (1, -1j)[lane], self.prefix))
         waves = np.stack([np.concatenate(parts) for parts in sides], axis=1)
-        scaled = np.clip(waves * 10 ** (LEVEL_DBFS / 20), -1, 1)
+        scaled = np.clip(waves * 10 ** (self.level_dbfs / 20), -1, 1)
         tail = np.zeros((round(0.05 * self.rate), self.lanes))
         samples = np.concatenate((scaled, tail)).astype(np.float32)
         return samples if self.lanes == 2 else samples[:, 0]

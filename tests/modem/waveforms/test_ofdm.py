@@ -6,7 +6,7 @@ import pytest
 from modem import ConfigError, profiles
 from modem.waveforms.ofdm import Numerology
 
-NUMEROLOGIES = [profile.numerology for profile in profiles.values()]
+NUMEROLOGIES = list(dict.fromkeys(profile.numerology for profile in profiles.values()))
 SMALL = Numerology(8000, 64, 8, 500.0, 3500.0, 4)
 all_numerologies = pytest.mark.parametrize("waveform", [*NUMEROLOGIES, SMALL])
 
