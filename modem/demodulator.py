@@ -362,7 +362,9 @@ class Demodulator:
         each = np.broadcast_to(weight[:, None], plan.pilots.shape)
         np.add.at(true, plan.pilots, pilot_error * each)
         np.add.at(seen, plan.pilots, guess[plan.pilots] * each)
-        seen = np.maximum(seen[loaded], 1e-12)
+        # Few symbols have no pilot near some carriers; a weight of nothing there must not drown in
+        # the rounding of the large ones.
+        seen = np.maximum(seen[loaded], 1e-9 * seen.mean() + 1e-12)
         excess = moving_average(true[loaded] / seen, _PILOT_REACH, seen)
         noise_var = np.full(equalised.shape[1], np.nan, np.float32)
         noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)

@@ -154,13 +154,12 @@ class Layout:
     def _groups(self) -> Iterator[tuple[NDArray[np.int64], int]]:
         """The code words of the Reed-Solomon code, which are of limited length: blocks that belong
         together, data first, and how many of them are parity."""
-        count = -(-(self.data_blocks + self.parity_blocks) // MAX_BLOCKS)
-        for group in range(count):
-            data = np.arange(group, self.data_blocks, count)
-            parity = np.arange(
-                self.data_blocks + group, self.data_blocks + self.parity_blocks, count
-            )
-            yield np.concatenate((data, parity)), parity.size
+        blocks = self.data_blocks + self.parity_blocks
+        count = -(-blocks // MAX_BLOCKS)
+        for first in range(count):
+            # Dealt out in one row, data and parity together: else one group may be too long.
+            group = np.arange(first, blocks, count)
+            yield group, int((group >= self.data_blocks).sum())
 
 
 def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
