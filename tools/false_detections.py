@@ -151,15 +151,21 @@ def _whole(name: str, path: Path) -> Iterator[Job]:
 def hear_all(jobs: list[Job], processes: int) -> dict[str, Count]:
     """What was heard of every kind of sound, in the order of the programme."""
     counts = {job.kind: Count() for job in jobs}
+    for done, (kind, count) in enumerate(_heard(jobs, processes), start=1):
+        counts[kind].add(count)
+        if sys.stderr.isatty():
+            end = "\n" if done == len(jobs) else ""
+            print(f"\r{done} of {len(jobs)} pieces", end=end, file=sys.stderr, flush=True)
+    return counts
+
+
+def _heard(jobs: list[Job], processes: int) -> Iterator[tuple[str, Count]]:
     if processes == 1:
-        for job in jobs:
-            counts[job.kind].add(hear(job))
-        return counts
+        yield from ((job.kind, hear(job)) for job in jobs)
+        return
     with ProcessPoolExecutor(processes) as pool:
         waiting = {pool.submit(hear, job): job.kind for job in jobs}
-        for done in as_completed(waiting):
-            counts[waiting[done]].add(done.result())
-    return counts
+        yield from ((waiting[done], done.result()) for done in as_completed(waiting))
 
 
 def table(counts: dict[str, Count]) -> str:
