@@ -165,7 +165,10 @@ def _heard(jobs: list[Job], processes: int) -> Iterator[tuple[str, Count]]:
         return
     with ProcessPoolExecutor(processes) as pool:
         waiting = {pool.submit(hear, job): job.kind for job in jobs}
-        yield from ((waiting[done], done.result()) for done in as_completed(waiting))
+        try:
+            yield from ((waiting[done], done.result()) for done in as_completed(waiting))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def table(counts: dict[str, Count]) -> str:

@@ -35,3 +35,10 @@ def softened(gate: Samples, rate: int, edge_s: float) -> Samples:
     width = max(round(edge_s * rate), 1)
     total = np.cumsum(np.concatenate((np.full(width, gate[0]), gate)))
     return np.asarray((total[width:] - total[:-width]) / width)
+
+
+def mix(total: Samples, part: Samples, at: float, rate: int) -> None:
+    """Add a part to the whole, from `at` [s] on, as far as it reaches."""
+    low = round(at * rate)
+    if low < total.size:
+        total[low : low + part.size] += part[: total.size - low]

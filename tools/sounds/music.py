@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from scipy import signal
 
-from sounds import Maker, Samples, played, times
+from sounds import Maker, Samples, mix, played, times
 
 Instrument = Callable[[np.random.Generator, float, float, int], Samples]
 """(generator, frequency [Hz], length [s], sample rate) to samples."""
@@ -152,7 +152,7 @@ def band(style: str, rng: np.random.Generator, seconds: float, rate: int) -> Sam
             hertz = 440 * 2 ** ((pitch - 69) / 12)
             note = instruments[voice](rng, hertz, beats * beat_s, rate)
             notes[voice, pitch, beats] = note / (np.sqrt(np.mean(note * note)) + 1e-9)
-        _add(total, notes[voice, pitch, beats], at, loud, rate)
+        mix(total, loud * notes[voice, pitch, beats], at, rate)
 
     tune = 14
     strokes = {name: drum(rng, name, rate) for name in ("kick", "tom", "snare", "hat", "cymbal")}
@@ -172,9 +172,9 @@ def band(style: str, rng: np.random.Generator, seconds: float, rate: int) -> Sam
                 play(2, tune, at + i * beat_s / 2, float(rng.choice([0.5, 1.0])), 0.7)
             if has_drums:
                 stroke = ("kick", "hat", "snare", "hat")[i % 4] if rng.random() < 0.9 else "tom"
-                _add(total, strokes[stroke], at + i * beat_s / 2, rng.uniform(0.5, 1.2), rate)
+                mix(total, rng.uniform(0.5, 1.2) * strokes[stroke], at + i * beat_s / 2, rate)
         if has_drums and bar % 4 == 0:
-            _add(total, strokes["cymbal"], at, 0.7, rate)
+            mix(total, 0.7 * strokes["cymbal"], at, rate)
     if style == "rock":
         total = np.tanh(4 * total)
     return _echoed(rng, total, rate) if rng.random() < 0.6 else total
@@ -193,12 +193,6 @@ def slide(rng: np.random.Generator, seconds: float, rate: int) -> Samples:
         for k in range(1, rng.integers(2, 8)):
             total += loud * np.sin(2 * np.pi * k * turns) / k
     return total
-
-
-def _add(total: Samples, note: Samples, at: float, loud: float, rate: int) -> None:
-    low = round(at * rate)
-    if low < total.size:
-        total[low : low + note.size] += loud * note[: total.size - low]
 
 
 def _echoed(rng: np.random.Generator, dry: Samples, rate: int) -> Samples:

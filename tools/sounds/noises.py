@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import fft, signal
 
-from sounds import Maker, Samples, held, played, softened, times
+from sounds import Maker, Samples, held, mix, played, softened, times
 
 _LOW_HZ, _HIGH_HZ = 200.0, 3700.0
 _PREAMBLE_HZ = (400.0, 3200.0)  # a sweep over this band is what preambles resemble most
@@ -97,14 +97,13 @@ def chirps(rng: np.random.Generator, seconds: float, rate: int) -> Samples:
     """Short curved whistles with pauses, as of birds."""
     total = np.zeros(round(seconds * rate))
     at = 0.0
-    while at < seconds - 1:
+    while at < seconds:
         t = times(float(np.exp(rng.uniform(np.log(0.02), np.log(0.4)))), rate)
         x = t / t[-1]
         hertz = rng.uniform(600, 3400) + rng.normal(0, 1500) * x + rng.normal(0, 1500) * x * x
         whistle = played(np.clip(hertz, 100, 3900), rate) * np.sin(np.pi * x)
         for _ in range(rng.integers(1, 8)):
-            low = round(at * rate)
-            total[low : low + t.size] += whistle[: total.size - low]
+            mix(total, whistle, at, rate)
             at += t[-1] + rng.uniform(0.01, 0.2)
         at += rng.exponential(0.3)
     return total
@@ -116,10 +115,10 @@ def clicks(rng: np.random.Generator, seconds: float, rate: int) -> Samples:
     for _ in range(round(seconds * rng.uniform(1, 40))):
         t = times(0.02, rate)
         ring = np.exp(-t / rng.exponential(2e-3)) * np.cos(2 * np.pi * rng.uniform(0, 3900) * t)
-        at = int(rng.integers(total.size - t.size))
-        total[at : at + t.size] += rng.normal() * ring
+        at = rng.uniform(0, seconds)
+        mix(total, rng.normal() * ring, at, rate)
         if rng.random() < 0.5:
-            total[at] += rng.normal(0, 3)
+            mix(total, rng.normal(0, 3, 1), at, rate)
     return total
 
 
