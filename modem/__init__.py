@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from modem.errors import ConfigError, ModemError
     from modem.events import Acquired, BlockLost, Ended, Event, FrameStats, Lost, Packet
     from modem.observation import Observation
-    from modem.profile import Profile, Speed, profiles
+    from modem.profile import Profile, Speed
+    from modem.profile_table import profiles
     from modem.receiver import Receiver
     from modem.transmitter import Transmitter
 
@@ -31,7 +32,7 @@ _HOMES = {
     "Packet": "events",
     "Profile": "profile",
     "Speed": "profile",
-    "profiles": "profile",
+    "profiles": "profile_table",
     "Observation": "observation",
     "Receiver": "receiver",
     "Transmitter": "transmitter",

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from modem.errors import ConfigError
+
+Reals = NDArray[np.float32]
 
 MAX_BITS = 24
 
@@ -57,65 +60,83 @@ def map_bits(bits: NDArray[np.uint8], order: int, shape: float = 0.0) -> NDArray
     return np.asarray(levels[labels[:, 0]] + 1j * levels[labels[:, 1]], np.complex64)
 
 
+class _Axis(NamedTuple):
+    """The M levels of one dimension, ascending, and what finds them.
+
+    levels        (M,)
+    middles       (M + 1,) between neighbours, infinite at the ends
+    bins          (4 M,) for each bin of the axis a level at or below the nearest of any value there
+    scale         bins in a unit of amplitude
+    signs         (M, m/2) of each level's bits, +1 for 0
+    below, above  (M, m/2) the nearest levels on either side that differ in that bit; infinite where
+                  there is none
+    """
+
+    levels: Reals
+    middles: Reals
+    bins: NDArray[np.uint16]
+    scale: np.float32
+    signs: Reals
+    below: Reals
+    above: Reals
+
+
 @lru_cache(maxsize=64)
-def _ascending(
-    order: int, shape: float
-) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.int16]]:
-    """(M,) levels in ascending order, (M, m/2) signs of their bits, +1 for 0, and (M, m/2, 2) the
-    nearest levels below and above that differ in that bit; itself where there is none."""
-    levels = amplitudes(order, shape)
-    labels = np.argsort(levels)
+def _axis(order: int, shape: float) -> _Axis:
+    by_label = amplitudes(order, shape)
+    labels = np.argsort(by_label)
+    levels = by_label[labels]
     half = order // 2
     bits = (labels[:, None] >> np.arange(half - 1, -1, -1)) & 1
     place = np.arange(labels.size)
-    other = np.empty((labels.size, half, 2), np.int16)
+    below = np.full((labels.size, half), -np.inf, np.float32)
+    above = np.full((labels.size, half), np.inf, np.float32)
     for j in range(half):
-        for direction, step in ((0, 1), (1, -1)):
+        for other, step in ((below, 1), (above, -1)):
             seen = np.array([-1, -1])  # the last place of each value of the bit
             for i in place[::step]:
                 seen[bits[i, j]] = i
                 opposite = seen[1 - bits[i, j]]
-                other[i, j, direction] = opposite if opposite >= 0 else i
-    return levels[labels], (1 - 2 * bits).astype(np.int8), other
+                if opposite >= 0:
+                    other[i, j] = levels[opposite]
+    middles = np.concatenate(([-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]))
+    count = 4 * levels.size
+    scale = np.float32(count / 2 / levels[-1])
+    # A value that rounding puts into the bin above its own must not start too high.
+    safe = (np.arange(count) - count / 2 - 0.01) / scale
+    bins = np.maximum(np.searchsorted(middles, safe) - 1, 0)
+    signs = (1 - 2 * bits).astype(np.float32)
+    return _Axis(
+        levels, middles.astype(np.float32), bins.astype(np.uint16), scale, signs, below, above
+    )
 
 
 @njit(cache=True, nogil=True)
-def _nearest(value: np.float32, levels: NDArray[np.float32]) -> int:
-    """Place of the level nearest to a value; bisection."""
-    low, high = 0, levels.size - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if value < levels[middle]:
-            high = middle
-        else:
-            low = middle
-    return low if value - levels[low] <= levels[high] - value else high
+def _nearest(value: np.float32, axis: _Axis) -> np.uint64:
+    """Place of the level nearest to a value: a few steps up from where its bin begins."""
+    last = np.float32(axis.bins.size - 1)
+    position = value * axis.scale + np.float32(axis.bins.size // 2)
+    at = np.uint64(axis.bins[np.uint64(min(position, last))]) if position > 0 else np.uint64(0)
+    while value > axis.middles[at + np.uint64(1)]:
+        at += np.uint64(1)
+    return at
 
 
 @njit(cache=True, nogil=True)
-def _demap(
-    values: NDArray[np.float32],
-    variance: NDArray[np.float32],
-    levels: NDArray[np.float32],
-    signs: NDArray[np.int8],
-    other: NDArray[np.int16],
-    out: NDArray[np.float32],
-) -> None:
+def _demap(values: Reals, variance: Reals, axis: _Axis, out: Reals) -> None:
     """Fill out (2 * n, half) for values (2 * n,), I and Q by turns; variance (n,)."""
-    half = signs.shape[1]
-    for i in range(values.size):
-        at = _nearest(values[i], levels)
-        own = values[i] - levels[at]
+    half = np.uint64(axis.signs.shape[1])
+    for i in range(np.uint64(values.size)):
+        value = values[i]
+        at = _nearest(value, axis)
+        own = value - axis.levels[at]
         own *= own
-        scale = np.float32(1.0) / variance[i // 2]
+        scale = np.float32(1.0) / variance[i // np.uint64(2)]
         for j in range(half):
-            below, above = other[at, j]
-            distance = np.float32(np.inf)
-            if below != at:
-                distance = (values[i] - levels[below]) ** 2
-            if above != at:
-                distance = min(distance, (values[i] - levels[above]) ** 2)
-            out[i, j] = signs[at, j] * (distance - own) * scale
+            down = value - axis.below[at, j]
+            up = value - axis.above[at, j]
+            distance = min(down * down, up * up)
+            out[i, j] = axis.signs[at, j] * (distance - own) * scale
 
 
 def soft_demap(
@@ -137,16 +158,14 @@ def soft_demap(
     """
     values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
     out = np.empty((values.size, order // 2), np.float32)
-    _demap(values, np.ascontiguousarray(noise_var, np.float32), *_ascending(order, shape), out)
+    _demap(values, np.ascontiguousarray(noise_var, np.float32), _axis(order, shape), out)
     return out.reshape(-1, order)
 
 
 @njit(cache=True, nogil=True)
-def _decide(
-    values: NDArray[np.float32], levels: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def _decide(values: Reals, axis: _Axis, out: Reals) -> None:
     for i in range(values.size):
-        out[i] = levels[_nearest(values[i], levels)]
+        out[i] = axis.levels[_nearest(values[i], axis)]
 
 
 def hard_decide(
@@ -155,5 +174,5 @@ def hard_decide(
     """The constellation points nearest to the symbols, same shape."""
     values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
     out = np.empty_like(values)
-    _decide(values.ravel(), _ascending(order, shape)[0], out.reshape(-1))
+    _decide(values.ravel(), _axis(order, shape), out.reshape(-1))
     return out.view(np.complex64)

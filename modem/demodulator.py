@@ -8,7 +8,8 @@ leave the carriers leaking into one another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ from modem.constellation import hard_decide, soft_demap
 from modem.equalizer import moving_average
 from modem.events import FrameStats
 from modem.header import BurstHeader, read_header
+from modem.lanes import separate
 from modem.profile import Profile
 from modem.superframe import Layout
-from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker
+from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker, Track
 from modem.transmitter import sync_cells
 from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
@@ -38,7 +40,7 @@ class Sync:
     window     position of its FFT window
     quality    share of the training's energy inside one prefix, 0 to 1
     header     None where it could not be read
-    channel    (carriers,) complex64
+    channel    (lanes * carriers,) complex64
     clock      relative duration error of the sender's samples, 0 when unknown
     snr_db     mean over the carriers, infinite where a single symbol does not tell
     """
@@ -59,11 +61,11 @@ class Demodulated:
     end          position of the end of the superframe
     stats        what the events tell of it
     cells        (cells,) complex64, equalised
-    noise_var    (carriers,) float32, relative to unit cells; NaN where no data is sent
+    noise_var    (lanes * carriers,) float32, relative to unit cells; NaN where no data is sent
     delays_s     (symbols,) late against the channel estimate, clock and slip taken off [s]
     clock        relative duration error of the sender's samples
     coherence    (symbols,) of the pilots, 0 to 1
-    channel      (carriers,) complex64
+    channel      (lanes * carriers,) complex64, of the sum of the lanes on each side
     """
 
     llr: NDArray[np.float32]
@@ -96,7 +98,7 @@ class Demodulator:
     def payload_span(self, plan: Layout) -> float:
         """Input samples from the sync symbol's window that `demodulate` reads."""
         waveform = self.profile.numerology
-        samples = (plan.symbols + 1) * float(waveform.fft_size + plan.speed.prefix)
+        samples = (plan.symbols + self.profile.lanes) * float(waveform.fft_size + plan.speed.prefix)
         samples += SLIP_REACH_S * waveform.sample_rate
         return samples * self._tracker.ratio * 1.001 + self.margin
 
@@ -127,7 +129,7 @@ class Demodulator:
         reference = waveform.reference[training]
         ahead = self.profile.preamble_samples + waveform.prefix
         if clock == 0 and waveform.carriers[-1] * _USUAL_CLOCK > _CARRIER_SHIFT:
-            clock = self._first_clock(x, start + ahead * ratio)
+            clock = self._first_clock(x, start + ahead * ratio, training, reference)
         step = ratio * (1 + clock)
         window = start + ahead * step
         sync = self._tracker.read(x, window, step, np.zeros(1))[0]
@@ -157,23 +159,47 @@ class Demodulator:
                     channel, _ = self._tracker.estimate_channel(clean * turn, looks, prefix)
         return Sync(window, quality, header, channel, clock)
 
-    def _first_clock(self, x: NDArray[np.float32], window: float) -> float:
-        """Clock error with which the training at this window agrees best.
+    def widen(self, sides: Sequence[NDArray[np.float32]], sync: Sync, clock: float) -> Sync:
+        """What the sync symbol shows of all carriers and lanes, once its header, read with the
+        profile that shares its preamble, tells that it is of this one."""
+        assert sync.header is not None
+        waveform = self.profile.numerology
+        sent = sync_cells(self.profile, sync.header)
+        loudest = max(sides, key=lambda x: float(np.mean(x**2)))
+        if clock == 0 and waveform.carriers[-1] * _USUAL_CLOCK > _CARRIER_SHIFT:
+            everything = np.arange(sent.size)
+            clock = self._first_clock(loudest, sync.window, everything, sent)
+        step = self._tracker.ratio * (1 + clock)
+        looks = np.ones(sent.size)
+        channels = []
+        for x in sides:
+            received = self._tracker.read(x, sync.window, step, np.zeros(1))[0] * np.conj(sent)
+            channels.append(self._tracker.estimate_channel(received, looks, waveform.prefix)[0])
+        return replace(sync, channel=np.concatenate(channels), clock=clock)
+
+    def _first_clock(
+        self,
+        x: NDArray[np.float32],
+        window: float,
+        places: NDArray[np.int64],
+        sent: NDArray[np.complex64],
+    ) -> float:
+        """Clock error with which the cells sent at these places agree best at this window.
 
         Symbols this long do not show their upper carriers otherwise. The response's fourth power
         is largest where it is sharp.
         """
         waveform = self.profile.numerology
-        reference = np.conj(waveform.reference[waveform.training_index])
+        reference = np.conj(sent)
         spacing = _CARRIER_SHIFT / 2 / waveform.carriers[-1]
         count = int(np.ceil(_USUAL_CLOCK / spacing))
         clocks = np.arange(-count, count + 1) * spacing
         sharpness = np.empty(clocks.size)
-        spectrum = np.zeros(waveform.fft_size // 2, np.complex64)
+        spectrum = np.zeros(waveform.fft_size, np.complex64)
         for i, clock in enumerate(clocks):
             step = self._tracker.ratio * (1 + clock)
-            cells = self._tracker.read(x, window, step, np.zeros(1))[0][waveform.training_index]
-            spectrum[waveform.carriers[waveform.training_index] // 2] = cells * reference
+            cells = self._tracker.read(x, window, step, np.zeros(1))[0][places]
+            spectrum[waveform.carriers[places]] = cells * reference
             sharpness[i] = np.sum(np.abs(np.fft.ifft(spectrum)) ** 4)
         best = min(max(int(np.argmax(sharpness)), 1), clocks.size - 2)
         low, top, high = sharpness[best - 1 : best + 2]
@@ -183,7 +209,7 @@ class Demodulator:
 
     def demodulate(
         self,
-        x: NDArray[np.float32],
+        sides: Sequence[NDArray[np.float32]],
         sync: Sync,
         plan: Layout,
         clock: float,
@@ -191,6 +217,7 @@ class Demodulator:
     ) -> Demodulated:
         """Soft bits of a superframe with this layout.
 
+        sides    (n,) samples of each side of the recording, as many as the profile has lanes
         earlier  channel of the superframe before, which serves where the sync symbol was hit
         """
         waveform = self.profile.numerology
@@ -198,30 +225,17 @@ class Demodulator:
         channels = [sync.channel] if earlier is None else [sync.channel, earlier]
         if sync.header is None:
             channels.reverse()
-        track = None
-        for channel in channels:
-            if self._weak is not None and sync.snr_db < _WEAK_DB:
-                known = sync.clock == clock != 0
-                reach = KNOWN_REACH if known else SHOWN_REACH
-                other = self._weak.follow(x, sync.window, plan, sync.clock, reach, channel)
-            else:
-                other = self._tracker.follow(
-                    x, sync.window, sync.header, plan, clock or sync.clock, channel,
-                    known_clock=clock != 0,
-                )  # fmt: skip
-            if track is None or np.median(other.coherence) > np.median(track.coherence):
-                track = other
-            if np.median(track.coherence) > COHERENT:
-                break
-        assert track is not None
-        turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
-        gain = track.gains[:, None] * track.channel
-        equalised = (track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)).astype(
-            np.complex64
-        )
-        cells, noise_var, per_symbol = self._refine(
-            equalised, plan, np.abs(track.channel) ** 2 + TINY
-        )
+        by_side = zip(*(np.split(channel, len(sides)) for channel in channels), strict=True)
+        tracks = [
+            self._follow(x, sync, plan, clock, choices)
+            for x, choices in zip(sides, by_side, strict=True)
+        ]
+        if len(tracks) > 1:
+            equalised = separate(self._tracker, sides, sync.window, plan, tracks)
+        else:
+            equalised = self._tracker.equalise(tracks[0])
+        channel = np.concatenate([track.channel for track in tracks])
+        cells, noise_var, per_symbol = self._refine(equalised, plan, np.abs(channel) ** 2 + TINY)
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(
             cells,
@@ -229,22 +243,60 @@ class Demodulator:
             plan.speed.order,
             plan.speed.shape,
         )
-        step = self._tracker.ratio * (1 + track.clock)
-        length = float(track.offsets[-1]) + waveform.fft_size + self.profile.lead
+        relative_clock = float(np.mean([track.clock for track in tracks]))
+        step = self._tracker.ratio * (1 + relative_clock)
+        closing = (len(sides) - 1) * (waveform.fft_size + plan.speed.prefix)
+        length = float(tracks[0].offsets[-1]) + closing + waveform.fft_size + self.profile.lead
         end = sync.window + length * step
         first = max(int(sync.window), 0)
-        level_dbfs = 20 * np.log10(max(float(np.sqrt(np.mean(x[first : int(end)] ** 2))), 1e-9))
+        power = np.mean([np.mean(x[first : int(end)] ** 2) for x in sides])
+        level_dbfs = 10 * np.log10(max(float(power), 1e-18))
         errors = cells - hard_decide(cells, plan.speed.order, plan.speed.shape)
         stats = FrameStats(
             snr_db=_effective_snr_db(noise_var[plan.loaded]),
             evm_db=float(10 * np.log10(max(float(np.mean(np.abs(errors) ** 2)), 1e-12))),
             level_dbfs=float(level_dbfs),
-            clock_ppm=track.clock * 1e6,
+            clock_ppm=relative_clock * 1e6,
         )
         return Demodulated(
-            llr, end, stats, cells, noise_var, track.delays / waveform.sample_rate, track.clock,
-            track.coherence, track.channel,
-        )  # fmt: skip
+            llr=llr,
+            end=end,
+            stats=stats,
+            cells=cells,
+            noise_var=noise_var,
+            delays_s=np.mean([track.delays for track in tracks], axis=0) / waveform.sample_rate,
+            clock=relative_clock,
+            coherence=np.mean([track.coherence for track in tracks], axis=0),
+            channel=channel,
+        )
+
+    def _follow(
+        self,
+        x: NDArray[np.float32],
+        sync: Sync,
+        plan: Layout,
+        clock: float,
+        channels: Iterable[NDArray[np.complex64]],
+    ) -> Track:
+        """The payload's symbols with the first of these channels that they agree with, or with the
+        best."""
+        best = None
+        for channel in channels:
+            if self._weak is not None and sync.snr_db < _WEAK_DB:
+                known = sync.clock == clock != 0
+                reach = KNOWN_REACH if known else SHOWN_REACH
+                track = self._weak.follow(x, sync.window, plan, sync.clock, reach, channel)
+            else:
+                track = self._tracker.follow(
+                    x, sync.window, sync.header, plan, clock or sync.clock, channel,
+                    known_clock=clock != 0,
+                )  # fmt: skip
+            if best is None or np.median(track.coherence) > np.median(best.coherence):
+                best = track
+            if np.median(best.coherence) > COHERENT:
+                break
+        assert best is not None
+        return best
 
     def _centre(self, raw: NDArray[np.complex64]) -> tuple[float, float]:
         """How far the FFT window must move [samples] so that the channel's response lies in the
@@ -276,13 +328,13 @@ class Demodulator:
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32], NDArray[np.float32]]:
         """Data cells, noise variance by carrier and relative noise by symbol.
 
-        power  (carriers,) of the channel: what makes the noise of neighbours unequal where the
-               response is long
+        power  (lanes * carriers,) of the channel: what makes the noise of neighbours unequal
+               where the response is long
 
         Decisions give the shape of the noise from many cells but underestimate it, as errors
         beyond half the distance of two points are not seen; pilots set that right.
         """
-        expected = self.profile.numerology.reference[plan.pilots]
+        expected = plan.reference[plan.pilots]
         pilot_error = np.abs(np.take_along_axis(equalised, plan.pilots, axis=1) - expected) ** 2
         decided = (
             np.abs(equalised - hard_decide(equalised, plan.speed.order, plan.speed.shape)) ** 2

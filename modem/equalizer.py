@@ -7,10 +7,15 @@ single training symbol gains as much as the prefix is shorter than the symbol.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from modem.toeplitz import solve_toeplitz
 from modem.waveforms.ofdm import Numerology
+
+Fit = Callable[[float], NDArray[np.complex64]]
 
 _FLOOR = 0.1  # power that any tap may have, in noise powers of a tap
 _MAX_STEPS = 60  # of conjugate gradients
@@ -32,7 +37,6 @@ class ChannelSmoother:
         self._bins = numerology.carriers
         self._size = numerology.fft_size
         self._delays = np.arange(-reach, numerology.prefix + reach + 1)
-        self._lags = self._delays[:, None] - self._delays
 
     def smooth(
         self,
@@ -45,6 +49,11 @@ class ChannelSmoother:
         raw    (n,) mean of the looks at each carrier; what stands where there is none is ignored
         looks  (n,) how many looks went into it, fractions for less reliable ones
         noise_to_signal  ratio of noise power to signal power of one look, > 0
+        """
+        return self.fit(raw, looks)(noise_to_signal)
+
+    def fit(self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating]) -> Fit:
+        """`smooth` as a function of the noise, for those who try several.
 
         All sums over carriers are Fourier transforms, the normal equations' matrix among them.
         """
@@ -53,10 +62,17 @@ class ChannelSmoother:
         spectrum[0, self._bins] = looks * raw
         spectrum[1, self._bins] = looks
         seen, overlap = np.fft.ifft(spectrum) * self._size
-        matrix = overlap[self._lags] + noise_to_signal * count * np.eye(count)
-        response = np.zeros(self._size, np.complex128)
-        response[self._delays] = np.linalg.solve(matrix, seen[self._delays])
-        return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+        column = overlap[:count]
+        wanted = seen[self._delays]
+
+        def smooth(noise_to_signal: float) -> NDArray[np.complex64]:
+            ridged = column.copy()
+            ridged[0] += noise_to_signal * count
+            response = np.zeros(self._size, np.complex128)
+            response[self._delays] = solve_toeplitz(ridged, wanted)
+            return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+
+        return smooth
 
 
 class LongResponseSmoother:
@@ -89,39 +105,50 @@ class LongResponseSmoother:
         noise_to_signal: float,
     ) -> NDArray[np.complex64]:
         """The channel (n,) on all carriers, from arguments as in ChannelSmoother.smooth."""
+        return self.fit(raw, looks)(noise_to_signal)
+
+    def fit(self, raw: NDArray[np.complexfloating], looks: NDArray[np.floating]) -> Fit:
+        """As ChannelSmoother.fit."""
         delays = self._delays
-        weights = np.zeros(self._size)
+        weights = np.zeros(self._size, np.float32)
         weights[self._bins] = looks
         spectrum = np.zeros(self._size, np.complex128)
         spectrum[self._bins] = looks * raw
-        seen = (np.fft.ifft(spectrum) * self._size)[delays]
+        seen = (np.fft.ifft(spectrum) * self._size)[delays].astype(np.complex64)
         total = float(looks.sum())
-        prior = np.full(delays.size, 1 / delays.size)
-        floor = _FLOOR * noise_to_signal / total
-        response = np.zeros(self._size, np.complex128)
-        taps = np.zeros(delays.size, np.complex128)
-        for _ in range(self._rounds):
-            taps = self._solve(seen, weights, np.sqrt(prior), noise_to_signal, taps)
-            power = moving_average(taps.real**2 + taps.imag**2, self._reach)
-            sum_of_powers = float(power.sum())
-            if sum_of_powers <= 0:
-                break
-            prior = power / sum_of_powers + floor
-        response[delays] = taps
-        return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+        taps = np.zeros(delays.size, np.complex64)  # of the last call: where the next one begins
+
+        def smooth(noise_to_signal: float) -> NDArray[np.complex64]:
+            nonlocal taps
+            prior = np.full(delays.size, 1 / delays.size)
+            floor = _FLOOR * noise_to_signal / total
+            for _ in range(self._rounds):
+                scale = np.sqrt(prior).astype(np.float32)
+                taps = self._solve(seen, weights, scale, noise_to_signal, taps)
+                power = moving_average(taps.real**2 + taps.imag**2, self._reach)
+                sum_of_powers = float(power.sum())
+                if sum_of_powers <= 0:
+                    break
+                prior = power / sum_of_powers + floor
+            response = np.zeros(self._size, np.complex64)
+            response[delays] = taps
+            return np.asarray(np.fft.fft(response)[self._bins], np.complex64)
+
+        return smooth
 
     def _solve(
         self,
-        seen: NDArray[np.complex128],
-        weights: NDArray[np.float64],
-        scale: NDArray[np.float64],
+        seen: NDArray[np.complex64],
+        weights: NDArray[np.float32],
+        scale: NDArray[np.float32],
         ridge: float,
-        start: NDArray[np.complex128],
-    ) -> NDArray[np.complex128]:
-        """Taps t = s u where (s F^H W F s + ridge) u = s seen, from a first guess of t."""
-        padded = np.zeros(self._size, np.complex128)
+        start: NDArray[np.complex64],
+    ) -> NDArray[np.complex64]:
+        """Taps t = s u where (s F^H W F s + ridge) u = s seen, from a first guess of t. Single
+        precision: the residual that is enough lies far above its rounding."""
+        padded = np.zeros(self._size, np.complex64)
 
-        def apply(u: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        def apply(u: NDArray[np.complex64]) -> NDArray[np.complex64]:
             padded[self._delays] = scale * u
             turned = np.fft.ifft(np.fft.fft(padded) * weights) * self._size
             return scale * turned[self._delays] + ridge * u

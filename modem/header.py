@@ -3,7 +3,7 @@
 48 bits, protected by a CRC-16 and a polar code of rate 1/4, sent as QPSK on the header carriers
 of the sync symbol and repeated over all of them:
 
-    2 version | 6 speed | 8 data blocks | 1 last | 16 superframe number | 15 zero
+    2 version | 3 variant | 8 speed | 12 data blocks | 1 last | 16 superframe number | 6 zero
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from modem.fec import polar
 from modem.fec.interleaver import golden_permutation
 
 _VERSION = 0
-_WIDTHS = (2, 6, 8, 1, 16, 15)
+_WIDTHS = (2, 3, 8, 12, 1, 16, 6)
 _CELLS = polar.N // 2
 
 
@@ -26,22 +26,24 @@ _CELLS = polar.N // 2
 class BurstHeader:
     """The fields of a burst header.
 
-    speed        1-based number in the profile, 1 to 63
-    data_blocks  packets of the superframe, 1 to 255
+    speed        1-based number in the profile, 1 to 255
+    data_blocks  packets of the superframe, 1 to 4095
     last         no superframe follows
     number       of the superframe in its transmission, modulo 65536
+    variant      which of the profiles that share a preamble, 0 to 7
     """
 
     speed: int
     data_blocks: int
     last: bool
     number: int
+    variant: int = 0
 
     def cells(self, count: int) -> NDArray[np.complex64]:
         """(count,) QPSK cells."""
         value = 0
         fields = (
-            _VERSION, self.speed, self.data_blocks, int(self.last), self.number, 0
+            _VERSION, self.variant, self.speed, self.data_blocks, int(self.last), self.number, 0
         )  # fmt: skip
         for field, width in zip(fields, _WIDTHS, strict=True):
             value = value << width | field
@@ -63,10 +65,10 @@ def read_header(
     for width in reversed(_WIDTHS):
         fields.append(value & (1 << width) - 1)
         value >>= width
-    reserved, number, last, data, speed, version = fields
+    reserved, number, last, data, speed, variant, version = fields
     if version != _VERSION or reserved or not speed or not data:
         return None
-    return BurstHeader(speed, data, bool(last), number)
+    return BurstHeader(speed, data, bool(last), number, variant)
 
 
 def _places(count: int) -> NDArray[np.int64]:

@@ -23,8 +23,8 @@ class Observation:
     blocks_failed  of those, the ones that the inner code could not restore
     packets        restored, after Reed-Solomon
     stats          None for a false start
-    carrier_hz     (carriers,) float64
-    snr_db         (carriers,) float32, NaN where no data is sent
+    carrier_hz     (lanes * carriers,) float64, of one lane behind the other
+    snr_db         (lanes * carriers,) float32, NaN where no data is sent
     constellation  (n,) complex64, some of the equalised cells
     delays_s       (symbols,) float64, late against the channel estimate, clock and slip taken off
     """

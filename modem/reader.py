@@ -62,6 +62,23 @@ class SuperframeReader:
         sync = self._demodulator.synchronise(x, start - origin, clock)
         return replace(sync, window=sync.window + origin)
 
+    def widen(self, sync: Sync, channel: int, clock: float) -> Sync:
+        """What the same sync symbol shows of all of this profile's carriers and lanes, after its
+        header was read with the profile that shares the preamble."""
+        sides, origin = self._view(
+            sync.window - self._demodulator.margin,
+            sync.window + self._demodulator.sync_span,
+            channel,
+        )
+        here = replace(sync, window=sync.window - origin)
+        return replace(self._demodulator.widen(sides, here, clock), window=sync.window)
+
+    def _view(self, low: float, high: float, channel: int) -> tuple[list[NDArray[np.float32]], int]:
+        """The samples between two positions on the sides that hold the lanes."""
+        channels = range(self.profile.lanes) if self.profile.lanes > 1 else (channel,)
+        views = [self._history.view(low, high, side) for side in channels]
+        return [view for view, _ in views], views[0][1]
+
     def expected(self, sync: Sync, start: float, clock: float) -> Sync:
         """The sync symbol placed where it must be if the superframe starts exactly here."""
         return replace(sync, window=self._demodulator.nominal_window(start, clock))
@@ -82,9 +99,9 @@ class SuperframeReader:
         coherence  of that superframe's pilots, 0 when unknown
         """
         margin = self._demodulator.margin
-        x, origin = self._history.view(sync.window - margin, self.payload_end(sync, plan), channel)
+        sides, origin = self._view(sync.window - margin, self.payload_end(sync, plan), channel)
         here = replace(sync, window=sync.window - origin)
-        result = self._demodulator.demodulate(x, here, plan, clock, earlier)
+        result = self._demodulator.demodulate(sides, here, plan, clock, earlier)
         heard = float(np.median(result.coherence))
         absent = _ABSENT if self.profile.sync_repeats == 1 else _ABSENT_WEAK
         if sync.header is None and heard < max(absent, 0.8 * coherence):
@@ -139,10 +156,10 @@ def observe(
     frame: Superframe | None,
 ) -> Observation:
     """What an observer is told of a superframe, or of a false start where there is none."""
-    waveform = profile.numerology
+    carrier_hz = np.tile(profile.numerology.carrier_hz, profile.lanes)
     result = None if frame is None else frame.result
     decoded = None if frame is None else frame.decoded
-    nothing = np.full(waveform.carriers.size, np.nan, np.float32)
+    nothing = np.full(carrier_hz.size, np.nan, np.float32)
     return Observation(
         time_s=start / rate,
         duration_s=0.0 if frame is None else (frame.end - start) / rate,
@@ -153,7 +170,7 @@ def observe(
         blocks_failed=decoded.failed if decoded else 0,
         packets=len(decoded.packets) - decoded.lost if decoded else 0,
         stats=result.stats if result else None,
-        carrier_hz=waveform.carrier_hz,
+        carrier_hz=carrier_hz,
         snr_db=-10 * np.log10(result.noise_var) if result else nothing,
         constellation=result.cells[:: max(result.cells.size // 4000, 1)].copy()
         if result

@@ -22,7 +22,8 @@ from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
 from modem.header import BurstHeader
 from modem.history import History
 from modem.observation import Observation
-from modem.profile import Profile, profiles
+from modem.profile import Profile
+from modem.profile_table import profiles
 from modem.reader import Superframe, SuperframeReader, observe
 from modem.superframe import Layout, layout
 from modem.sync.preamble import DETECTOR_RATE, Detection, Preamble, PreambleDetector
@@ -39,6 +40,7 @@ _TAIL_S = ceil(
     _LONGEST_S + 1.5
 )  # whole seconds of silence that flush every filter and the longest superframe
 _STOPPED = "the signal stopped in the middle of a transmission"
+_RATE_MARGIN = 1.1  # a little of the upper band may be missing
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 
 
@@ -97,16 +99,19 @@ class Receiver:
         self.sample_rate = sample_rate
         self.channels = channels
         self._observer = observer
-        self._profiles = tuple(mode for profile in profiles.values() for mode in profile.modes)
+        self._profiles = tuple(
+            mode for profile in profiles.values() for mode in profile.modes if not profile.variant
+        )
         preambles = tuple(profile.preamble for profile in self._profiles)
         self._detectors = [PreambleDetector(preambles) for _ in range(channels)]
         self._resamplers = [Resampler(sample_rate, DETECTOR_RATE, 3400.0) for _ in range(channels)]
-        self._readers: dict[Preamble, SuperframeReader] = {}
+        self._readers: dict[tuple[str, Preamble], SuperframeReader] = {}
         self._history = History(channels)
         self._found: list[tuple[Detection, int]] = []  # with the channel, not yet looked into
         self._candidate: _Candidate | None = None
         self._previous: _Previous | None = None
-        self._clock = ("", 0.0, 0.0)  # profile, clock, position where it was measured
+        # Of which preamble, the clock, position where it was measured.
+        self._clock: tuple[Preamble | None, float, float] = (None, 0.0, 0.0)
         self._resume = 0.0  # detections before this position lie inside what has been read
 
     @property
@@ -179,7 +184,8 @@ class Receiver:
         first = min((item[0].time_s for item in self._found), default=np.inf)
         previous = self._previous
         if previous is not None and previous.end / rate < min(first - _SAME_S, final):
-            return _Candidate(previous.end, previous.channel, previous.profile, 0.0)
+            opening = self._opening(previous.profile.preamble)
+            return _Candidate(previous.end, previous.channel, opening, 0.0)
         if first >= final:
             return None
         group = [item for item in self._found if item[0].time_s < first + _SAME_S]
@@ -191,9 +197,12 @@ class Receiver:
     def _align(self, candidate: _Candidate, reader: SuperframeReader, events: list[Event]) -> None:
         clock = self._clock_of(candidate)
         sync = reader.synchronise(candidate.start, candidate.channel, clock)
-        if sync.header is not None and not self._plausible(candidate.profile, sync.header):
-            sync = replace(sync, header=None)
         previous = self._continued(candidate)
+        profile = candidate.profile
+        if sync.header is not None:
+            profile = _variant(profile, sync.header)
+            if not _plausible(profile, sync.header):
+                sync = replace(sync, header=None)
         header = sync.header
         if header is None:
             if previous is None:
@@ -204,7 +213,20 @@ class Receiver:
                 self._candidate = None
                 self._lose(events, _STOPPED)
                 return
-            header = previous.header
+            header, profile = previous.header, previous.profile
+        if profile is not candidate.profile:
+            unfit = self._unfit(profile)
+            if unfit:
+                self._candidate = None
+                events.append(Lost(candidate.start / self.sample_rate, unfit))
+                return
+            candidate.profile = profile
+            reader = self._reader(profile)
+            if sync.header is not None:
+                sync = reader.widen(sync, candidate.channel, clock)
+            else:
+                assert previous is not None
+                sync = replace(sync, channel=previous.sync.channel)
         if previous is not None and (sync.header is None or sync.quality < _TRUSTED_SYNC):
             sync = reader.expected(sync, previous.end, clock)
         candidate.sync = sync
@@ -272,7 +294,7 @@ class Receiver:
         first = frame.start if previous is None else previous.first
         weak = candidate.profile.sync_repeats > 1 and not frame.decoded.lost
         if weak or float(np.median(frame.result.coherence)) > COHERENT:
-            self._clock = (candidate.profile.name, frame.result.clock, frame.end)
+            self._clock = (candidate.profile.preamble, frame.result.clock, frame.end)
         header = frame.sync.header
         shorter = frame.plan.data_blocks < frame.plan.speed.blocks
         if shorter or (header is not None and header.last):
@@ -304,31 +326,36 @@ class Receiver:
     def _continued(self, candidate: _Candidate) -> _Previous | None:
         """The superframe that this one follows without a gap, if there is one."""
         previous = self._previous
-        if previous is None or candidate.profile is not previous.profile:
+        if previous is None or candidate.profile.preamble != previous.profile.preamble:
             return None
         near = abs(candidate.start - previous.end) < _SAME_S * self.sample_rate
         return previous if near else None
 
     def _clock_of(self, candidate: _Candidate) -> float:
-        name, clock, end = self._clock
+        preamble, clock, end = self._clock
         fresh = candidate.start - end < _MEMORY_S * self.sample_rate
-        return clock if name == candidate.profile.name and fresh else 0.0
+        return clock if preamble == candidate.profile.preamble and fresh else 0.0
 
     def _reader(self, profile: Profile) -> SuperframeReader:
-        key = profile.preamble
+        key = (profile.name, profile.preamble)
         if key not in self._readers:
             self._readers[key] = SuperframeReader(profile, self.sample_rate, self._history)
         return self._readers[key]
 
-    @staticmethod
-    def _plausible(profile: Profile, header: BurstHeader) -> bool:
-        if header.speed > len(profile.speeds):
-            return False
-        speed = profile.speed(header.speed)
-        if profile.sync_repeats != profiles[profile.name].mode(speed).sync_repeats:
-            return False
-        full = speed.blocks
-        return header.data_blocks <= full and (header.last or header.data_blocks == full)
+    def _opening(self, preamble: Preamble) -> Profile:
+        """The profile with which superframes of this preamble are synchronised."""
+        return next(profile for profile in self._profiles if profile.preamble == preamble)
+
+    def _unfit(self, profile: Profile) -> str:
+        """Why transmissions of this profile cannot be read from this input; empty if they can."""
+        if profile.lanes > self.channels:
+            return f"a transmission of profile {profile.name} needs a stereo recording"
+        if profile.sample_rate > _RATE_MARGIN * self.sample_rate:
+            return (
+                f"a transmission of profile {profile.name} needs a recording of "
+                f"{profile.sample_rate} Hz, not of {self.sample_rate} Hz"
+            )
+        return ""
 
     def _forget(self) -> None:
         """Drop samples that nothing can ask for any more."""
@@ -356,3 +383,23 @@ class Receiver:
                     frame,
                 )
             )
+
+
+def _variant(profile: Profile, header: BurstHeader) -> Profile:
+    """The profile that the header is of, among those that share this one's preamble; this one
+    itself where there is none."""
+    for other in profiles.values():
+        if other.preamble == profile.preamble and other.variant == header.variant != 0:
+            return other
+    return profile
+
+
+def _plausible(profile: Profile, header: BurstHeader) -> bool:
+    """Whether such a header is ever sent."""
+    if header.variant != profile.variant or header.speed > len(profile.speeds):
+        return False
+    speed = profile.speed(header.speed)
+    if profile.sync_repeats != profiles[profile.name].mode(speed).sync_repeats:
+        return False
+    full = speed.blocks
+    return header.data_blocks <= full and (header.last or header.data_blocks == full)

@@ -5,9 +5,10 @@ data packets -> Reed-Solomon parity across them -> CRC -> LDPC -> interleave, sc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,14 @@ from modem.constellation import map_bits
 from modem.fec.crc import crc24a
 from modem.fec.interleaver import block_slots, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
+from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
 from modem.fec.reed_solomon import recover as rs_recover
-from modem.profile import (
-    CRC_BITS,
-    Profile,
-    Speed,
-    loaded_carriers,
-    parity_blocks,
-    symbol_cells,
-)
+from modem.ladder import loaded_carriers, parity_blocks, symbol_cells
+from modem.profile import CRC_BITS, Profile, Speed
 
+# By what the known cells of a lane are turned: whatever real gains mix two lanes, none cancel.
+LANE_TURNS = (1, 1j)
 _LOWEST_RATE = 0.21  # a code block that leaves cells over lengthens its parity down to this rate
 
 
@@ -45,6 +43,14 @@ class DecodedBlocks:
         return sum(packet is None for packet in self.packets)
 
 
+def payload_symbols(profile: Profile, speed: Speed, data_blocks: int) -> int:
+    """How many a superframe of so many packets has."""
+    blocks = data_blocks + parity_blocks(data_blocks)
+    bits = blocks * ceil(speed.k / speed.rate)
+    cells = profile.lanes * symbol_cells(profile.numerology, speed.top_hz)
+    return min(-(-bits // (cells * speed.order)), speed.symbols)
+
+
 class Layout:
     """Where everything lies in the payload of one superframe; the same for equal arguments.
 
@@ -52,9 +58,12 @@ class Layout:
     data_blocks    packets of the superframe, 1 to speed.blocks
     parity_blocks  Reed-Solomon parity blocks on top of them
     symbols        payload symbols
-    loaded         (n,) positions within the carriers that this speed uses
-    pilots         (symbols, p) positions within the carriers
-    cells          (n,) positions of the data cells in the flattened grid (symbols, carriers)
+    loaded         (n,) positions that this speed uses, within the carriers of all lanes in a row
+    comb           (symbols, p) positions of the pilots within the carriers, alike in all lanes
+    pilots         (symbols, lanes * p) the same within the carriers of all lanes
+    reference      (lanes * carriers,) cells of the pilots
+    cells          (n,) positions of the data cells in the flattened grid
+                   (symbols, lanes * carriers)
     slots          (blocks, length) places of the coded bits among the bits of all data cells
     scramble       (n,) bits added to all those places
     code           of every block
@@ -69,12 +78,15 @@ class Layout:
         self.parity_blocks = parity_blocks(data_blocks)
         blocks = data_blocks + self.parity_blocks
         loaded = loaded_carriers(waveform, speed.top_hz)
-        self.loaded = np.arange(loaded)
-        bits = blocks * int(np.ceil(speed.k / speed.rate))
-        symbol_bits = symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
-        self.pilots = waveform.pilot_index(self.symbols, loaded)
-        is_data = np.zeros((self.symbols, waveform.carriers.size), bool)
+        starts = np.arange(profile.lanes)[:, None] * waveform.carriers.size
+        self.loaded = (starts + np.arange(loaded)).ravel()
+        self.symbols = payload_symbols(profile, speed, data_blocks)
+        self.comb = waveform.pilot_index(self.symbols, loaded)
+        self.pilots = (self.comb[:, None] + starts).reshape(self.symbols, -1)
+        self.reference = np.concatenate(
+            [waveform.reference * turn for turn in LANE_TURNS[: profile.lanes]]
+        )
+        is_data = np.zeros((self.symbols, self.reference.size), bool)
         is_data[:, self.loaded] = True
         np.put_along_axis(is_data, self.pilots, False, axis=1)
         self.cells = np.flatnonzero(is_data)
@@ -85,22 +97,27 @@ class Layout:
         strength = np.tile(half - 1 - np.arange(speed.order) % half, self.cells.size)
         self.slots = block_slots(strength, blocks, length)
         self.scramble = scrambling_sequence(slots)
-        self._shape = (self.symbols, waveform.carriers.size)
-        self._reference = waveform.reference
         self._amplitude = np.float32(np.sqrt(waveform.carriers.size / loaded))
 
     def encode(self, packets: Sequence[bytes]) -> NDArray[np.complex64]:
-        """Packets of packet_bytes each, data_blocks of them, to cells (symbols, carriers), whose
-        power is that of all carriers even where only some are loaded."""
+        """Packets of packet_bytes each, data_blocks of them, to cells (symbols, lanes * carriers),
+        whose power is that of all carriers even where only some are loaded."""
+        blocks = np.empty(
+            (self.data_blocks + self.parity_blocks, self.speed.packet_bytes), np.uint8
+        )
         data = np.frombuffer(b"".join(packets), np.uint8).reshape(self.data_blocks, -1)
-        blocks = np.concatenate((data, rs_encode(data, self.parity_blocks)))
+        blocks[: self.data_blocks] = data
+        for group, parity in self._groups():
+            blocks[group[group.size - parity :]] = rs_encode(
+                blocks[group[: group.size - parity]], parity
+            )
         coded = self.code.encode(
             np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1)
         )
         bits = self.scramble.copy()
         bits[self.slots] ^= coded
-        grid = np.zeros(self._shape, np.complex64)
-        np.put_along_axis(grid, self.pilots, self._reference[self.pilots], axis=1)
+        grid = np.zeros((self.symbols, self.reference.size), np.complex64)
+        np.put_along_axis(grid, self.pilots, self.reference[self.pilots], axis=1)
         grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order, self.speed.shape)
         return grid * self._amplitude
 
@@ -112,16 +129,27 @@ class Layout:
         blocks, crc = received[:, : -CRC_BITS // 8], received[:, -CRC_BITS // 8 :]
         good = result.converged & (_crc(blocks) == crc).all(axis=1)
         failed = int((~good).sum())
-        if 0 < failed <= self.parity_blocks:
-            blocks = np.concatenate(
-                (rs_recover(blocks, ~good, self.parity_blocks), blocks[self.data_blocks :])
-            )
-            good[:] = True
+        for group, parity in self._groups():
+            lost = ~good[group]
+            if 0 < lost.sum() <= parity:
+                blocks[group[: group.size - parity]] = rs_recover(blocks[group], lost, parity)
+                good[group] = True
         packets = [
             row.tobytes() if fine else None
             for row, fine in zip(blocks[: self.data_blocks], good[: self.data_blocks], strict=True)
         ]
         return DecodedBlocks(packets, failed, len(good))
+
+    def _groups(self) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """The code words of the Reed-Solomon code, which are of limited length: blocks that belong
+        together, data first, and how many of them are parity."""
+        count = -(-(self.data_blocks + self.parity_blocks) // MAX_BLOCKS)
+        for group in range(count):
+            data = np.arange(group, self.data_blocks, count)
+            parity = np.arange(
+                self.data_blocks + group, self.data_blocks + self.parity_blocks, count
+            )
+            yield np.concatenate((data, parity)), parity.size
 
 
 def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,7 +21,8 @@ from modem.transmitter import sync_cells
 
 TINY = 1e-20  # keeps the powers of digital silence off zero
 _MAX_PASSES = 6
-_CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it
+_CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it, until
+_SETTLED = 0.01  # its change is this share of the noise: the next one would be a tenth of it
 _CLOCK_TOLERANCE = 0.02e-6  # a further pass is worth it above this change of the clock
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
@@ -29,6 +30,7 @@ COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the low
 _CLOCK_SYMBOLS = 6  # fewer symbols tell less of the clock than the superframe before
 _FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
 _MAX_STEP = 8.0  # samples by which a symbol may come off the place predicted for it
+_ALL = slice(None)
 _PROBES = 4  # symbols that are looked for behind a slip
 
 
@@ -94,13 +96,13 @@ class SymbolTracker:
     ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
         """Channel and noise power of one look, both on all carriers; the response is as long as
         symbols of this prefix allow for."""
-        smoother = self._smoothers[prefix]
+        smooth = self._smoothers[prefix].fit(raw, looks)
         seen = np.flatnonzero(looks > 0)
         power = float(np.average(np.abs(raw[seen]) ** 2, weights=looks[seen])) + TINY
         noise = 0.01 * power
         for _ in range(3):
             ratio = max(noise / max(power - noise, noise / 4), 1e-8)
-            channel = smoother.smooth(raw, looks, ratio)
+            channel = smooth(ratio)
             error = np.abs(raw[seen] - channel[seen]) ** 2 * looks[seen]
             noise = float(error.mean()) + TINY
         spread = np.maximum(moving_average(error, _LOOK_REACH), TINY)
@@ -132,7 +134,7 @@ class SymbolTracker:
         for _ in range(_MAX_PASSES):
             step = self.ratio * (1 + clock)
             received = self.read(x, window, step, offsets)
-            track = self._fit_pilots(received[1:], plan.pilots, channel)
+            track = self._fit_pilots(received[1:], plan.comb, channel)
             if settled and slip is None and float(np.median(track.coherence[-3:])) < COHERENT:
                 found = self._find_slip(x, window, step, offsets, plan, track)
                 slip = plan.symbols
@@ -155,23 +157,48 @@ class SymbolTracker:
                 offsets[slip + 1 :] += jump
         else:  # the last pass still changed something: the cells must be those of what is returned
             received = self.read(x, window, self.ratio * (1 + clock), offsets)
-            track = self._fit_pilots(received[1:], plan.pilots, channel)
+            track = self._fit_pilots(received[1:], plan.comb, channel)
         long_response = isinstance(self._smoothers[plan.speed.prefix], LongResponseSmoother)
         # A few symbols cannot tell a turn of the channel from a delay: refining would wander off.
         passes = 1 if short and not long_response else _CHANNEL_PASSES
         for number in range(passes):
             if np.median(track.coherence) <= _FOLLOWED:
                 break
-            places, known = plan.pilots, waveform.reference[plan.pilots]
+            places, known = plan.comb, waveform.reference[plan.comb]
             if long_response and number:  # so many taps need more looks than the pilots are
                 places, known = self._decide(track, plan)
             channel = self._improve(received, header, plan, track, places, known)
-            track = self._fit_pilots(received[1:], plan.pilots, channel)
+            change = float(np.mean(np.abs(channel - track.channel) ** 2))
+            track = self._fit_pilots(received[1:], plan.comb, channel)
+            noise = (1 - float(track.coherence.max()) ** 2) * float(np.mean(np.abs(channel) ** 2))
+            if change < _SETTLED * noise and (number or not long_response):
+                break
         return replace(
             track, offsets=offsets, clock=clock,
             delays=steady(track.delays, track.coherence),
             gains=steady(track.gains, track.coherence),
         )  # fmt: skip
+
+    def settled(
+        self,
+        track: Track,
+        received: NDArray[np.complex64] | None = None,
+        symbols: slice = _ALL,
+    ) -> NDArray[np.complex64]:
+        """Cells (symbols, carriers) with the delays and gains of their symbols taken off, so that
+        the channel is all that is left; of the track's own cells, or of others received with the
+        delays and gains of some of its symbols."""
+        waveform = self.profile.numerology
+        cells = track.received if received is None else received
+        turn = np.outer(track.delays[symbols], waveform.carriers)
+        turned = cells * np.exp(2j * np.pi / waveform.fft_size * turn)
+        gains = track.gains[symbols, None]
+        return np.asarray(turned * np.conj(gains) / (np.abs(gains) ** 2 + TINY), np.complex64)
+
+    def equalise(self, track: Track) -> NDArray[np.complex64]:
+        """Cells (symbols, carriers) as they were sent, but for noise."""
+        power = np.abs(track.channel) ** 2 + TINY
+        return self.settled(track) * (np.conj(track.channel) / power)
 
     def _fit_pilots(
         self,
@@ -244,10 +271,7 @@ class SymbolTracker:
         """Places (symbols, loaded) and cells of all that was sent, as far as decisions are right;
         a wrong one takes a neighbour, which is off by little."""
         waveform = self.profile.numerology
-        turn = np.exp(2j * np.pi / waveform.fft_size * np.outer(track.delays, waveform.carriers))
-        gain = track.gains[:, None] * track.channel
-        equalised = track.received * turn * np.conj(gain) / (np.abs(gain) ** 2 + TINY)
-        cells = hard_decide(equalised.astype(np.complex64), plan.speed.order, plan.speed.shape)
+        cells = hard_decide(self.equalise(track), plan.speed.order, plan.speed.shape)
         np.put_along_axis(cells, plan.pilots, waveform.reference[plan.pilots], axis=1)
         places = np.broadcast_to(plan.loaded, (plan.symbols, plan.loaded.size))
         return places, np.take_along_axis(cells, places, axis=1)
@@ -323,7 +347,7 @@ class SymbolTracker:
         reach = round(SLIP_REACH_S * waveform.sample_rate)
         shifts = np.arange(-reach, reach + 1, waveform.prefix // 2).astype(np.float64)
         rows = np.add.outer(shifts, offsets[probes + 1]).ravel()
-        pilots = plan.pilots[probes]
+        pilots = plan.comb[probes]
         cells = self.read(x, window, step, rows).reshape(shifts.size, probes.size, -1)
         cells *= np.conj(track.channel * waveform.reference)
         matched = np.zeros((shifts.size, waveform.fft_size), np.complex64)
@@ -338,10 +362,10 @@ class SymbolTracker:
             return None
         shift = shifts[row] + near[column]
         agreement = []
-        expected = track.channel[plan.pilots] * waveform.reference[plan.pilots]
+        expected = track.channel[plan.comb] * waveform.reference[plan.comb]
         for moved in (offsets[1:], offsets[1:] + shift):
             cells = self.read(x, window, step, moved)
-            matched = np.take_along_axis(cells, plan.pilots, axis=1) * np.conj(expected)
+            matched = np.take_along_axis(cells, plan.comb, axis=1) * np.conj(expected)
             agreement.append(np.abs(matched.sum(axis=1)) / (np.abs(matched).sum(axis=1) + TINY))
         gain = np.cumsum((agreement[1] - agreement[0])[::-1])[::-1]
         return int(np.argmax(gain)), float(shift)

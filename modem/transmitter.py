@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from modem.errors import ConfigError
 from modem.header import BurstHeader
 from modem.profile import Profile
-from modem.superframe import layout
+from modem.superframe import LANE_TURNS, layout, payload_symbols
 
 _TAIL_S = 0.05  # silence after the last symbol, so that no filter or codec cuts it short
 
 
 class Transmitter:
-    """Stage: packets to float32 samples in [-1, 1] at the profile's rate.
+    """Stage: packets to float32 samples in [-1, 1] at the profile's rate, (n,) or, for a profile of
+    several lanes, (n, lanes).
 
     A superframe is sent when it is full and a further packet shows that it is not the last, so
     the samples do not depend on how the packets were cut into calls.
@@ -37,7 +38,7 @@ class Transmitter:
         return self.speed.packet_bytes
 
     def process(self, packets: Sequence[bytes]) -> NDArray[np.float32]:
-        """Samples (n,) of the superframes that these packets complete; n may be 0.
+        """Samples of the superframes that these packets complete, perhaps none.
 
         Raises ConfigError, before anything is taken, for a packet of another length.
         """
@@ -50,13 +51,13 @@ class Transmitter:
         while len(self._waiting) > size:
             parts.append(self._superframe(self._waiting[:size], last=False))
             del self._waiting[:size]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return np.concatenate(parts) if parts else self._silence(0)
 
     def flush(self) -> NDArray[np.float32]:
         """Samples of what is left; ends the transmission. A new one may follow."""
         if not self._waiting:
-            return np.empty(0, np.float32)
-        tail = np.zeros(round(_TAIL_S * self.profile.sample_rate), np.float32)
+            return self._silence(0)
+        tail = self._silence(round(_TAIL_S * self.profile.sample_rate))
         samples = np.concatenate((self._superframe(self._waiting, last=True), tail))
         self._waiting = []
         self._sent = 0
@@ -73,30 +74,51 @@ class Transmitter:
             return 0.0
         full = (packets - 1) // self.speed.blocks
         rest = packets - full * self.speed.blocks
-        last = layout(self.profile, self.speed, rest)
-        samples = self._mode.superframe_samples(last.symbols, self.speed.prefix)
+        samples = self._superframe_samples(rest)
         if full:
-            each = layout(self.profile, self.speed, self.speed.blocks)
-            samples += full * self._mode.superframe_samples(each.symbols, self.speed.prefix)
+            samples += full * self._superframe_samples(self.speed.blocks)
         rate = self.profile.sample_rate
         return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
 
+    def _superframe_samples(self, packets: int) -> int:
+        symbols = payload_symbols(self.profile, self.speed, packets)
+        return self._mode.superframe_samples(symbols, self.speed.prefix)
+
     def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
-        profile, waveform = self._mode, self.profile.numerology
+        profile = self._mode
         plan = layout(profile, self.speed, len(packets))
-        header = BurstHeader(self.speed.number, len(packets), last, self._sent % 65536)
+        number = self._sent % 65536
+        header = BurstHeader(self.speed.number, len(packets), last, number, profile.variant)
         sync = all_sync_cells(profile, header)
+        cells = np.split(plan.encode(packets), profile.lanes, axis=1)
+        lanes = [self._lane(lane, sync, payload) for lane, payload in enumerate(cells)]
+        self._sent += 1
+        samples = np.stack(lanes, axis=1) if len(lanes) > 1 else lanes[0]
+        samples *= np.float32(10 ** (profile.level_dbfs / 20))
+        return np.clip(samples, -1, 1, out=samples)
+
+    def _lane(
+        self, lane: int, sync: NDArray[np.complex64], payload: NDArray[np.complex64]
+    ) -> NDArray[np.float32]:
+        """A superframe of one lane, of rms 1."""
+        profile, waveform = self._mode, self.profile.numerology
+        turn = np.complex64(LANE_TURNS[lane])
         parts = [
             self._preamble,
-            waveform.modulate(sync[:1], 2 * waveform.prefix),
-            waveform.modulate(sync[1:], waveform.prefix),
-            waveform.modulate(plan.encode(packets), self.speed.prefix),
+            waveform.modulate(sync[:1] * turn, 2 * waveform.prefix),
+            waveform.modulate(sync[1:] * turn, waveform.prefix),
+            waveform.modulate(payload, self.speed.prefix),
         ]
+        if profile.lanes > 1:
+            closing = closing_cells(profile, lane)
+            parts.append(waveform.modulate(closing[None], self.speed.prefix))
         if self._sent == 0:
             parts.insert(0, self._lead_in())
-        self._sent += 1
-        samples = np.concatenate(parts) * np.float32(10 ** (profile.level_dbfs / 20))
-        return np.clip(samples, -1, 1, out=samples)
+        return np.concatenate(parts)
+
+    def _silence(self, samples: int) -> NDArray[np.float32]:
+        lanes = self.profile.lanes
+        return np.zeros((samples, lanes) if lanes > 1 else samples, np.float32)
 
     def _lead_in(self) -> NDArray[np.float32]:
         """Sync symbols of no meaning, faded in: what level controls and voice detectors need."""
@@ -112,6 +134,13 @@ class Transmitter:
 def sync_cells(profile: Profile, header: BurstHeader) -> NDArray[np.complex64]:
     """(carriers,) cells of the last sync symbol: training and header."""
     return np.asarray(all_sync_cells(profile, header)[-1])
+
+
+def closing_cells(profile: Profile, lane: int) -> NDArray[np.complex64]:
+    """(carriers,) cells of the symbol that closes a superframe of two lanes: training, in the
+    second lane with the opposite sign of what its sync symbol and pilots are turned by."""
+    sign = 1 if lane == 0 else -1
+    return np.asarray(profile.numerology.reference * (sign * LANE_TURNS[lane]), np.complex64)
 
 
 def header_indices(profile: Profile) -> list[NDArray[np.int64]]:

@@ -36,7 +36,7 @@ from scipy.stats import norm
 
 import modem
 from modem import channel
-from modem.profile import loaded_carriers, parity_blocks
+from modem.ladder import loaded_carriers, parity_blocks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ from math import log2
 from dialtone.bench import Case, measure
 
 import modem
-from modem.profile import CRC_BITS, loaded_carriers, parity_blocks, symbol_cells
+from modem.ladder import loaded_carriers, parity_blocks, symbol_cells
+from modem.profile import CRC_BITS
 
 _BYTES = 64 * 1024
 _SEED = 1

@@ -13,7 +13,58 @@ from numpy.typing import NDArray
 
 from modem.equalizer import moving_average
 
+_GRID = 0.25  # spacing of the delays that are tried first [samples]
 _ALPHA, _BETA = 0.5, 0.15  # loop gains; the pilots of one symbol already fix the delay well
+
+
+@njit(nogil=True)
+def _turn_all(
+    pilots: NDArray[np.complex64],
+    angle: NDArray[np.float64],
+    tau: float,
+    out: NDArray[np.float64],
+) -> None:
+    """Pilots with a delay taken off."""
+    for p in range(pilots.size):
+        turned = pilots[p] * np.exp(1j * tau * angle[p])
+        out[0, p] = turned.real
+        out[1, p] = turned.imag
+
+
+@njit(nogil=True, fastmath=True)
+def _step(pilots: NDArray[np.float64], turn: NDArray[np.float64]) -> float:
+    """Power of the sum of the pilots, which are then turned on to the next delay."""
+    real = 0.0
+    imag = 0.0
+    for p in range(pilots.shape[1]):
+        a, b = pilots[0, p], pilots[1, p]
+        real += a
+        imag += b
+        pilots[0, p] = a * turn[0, p] - b * turn[1, p]
+        pilots[1, p] = a * turn[1, p] + b * turn[0, p]
+    return real * real + imag * imag
+
+
+@njit(nogil=True, fastmath=True)
+def _around(pilots: NDArray[np.float64], turn: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Powers of the sums of the pilots turned back, as they are, and turned on."""
+    real = 0.0
+    imag = 0.0
+    even_real = 0.0  # what turning either way changes alike, and what it changes oppositely
+    even_imag = 0.0
+    odd_real = 0.0
+    odd_imag = 0.0
+    for p in range(pilots.shape[1]):
+        a, b = pilots[0, p], pilots[1, p]
+        real += a
+        imag += b
+        even_real += a * turn[0, p]
+        even_imag += b * turn[0, p]
+        odd_real -= b * turn[1, p]
+        odd_imag += a * turn[1, p]
+    low = (even_real - odd_real) ** 2 + (even_imag - odd_imag) ** 2
+    high = (even_real + odd_real) ** 2 + (even_imag + odd_imag) ** 2
+    return low, real * real + imag * imag, high
 
 
 @njit(cache=True, nogil=True)
@@ -41,44 +92,39 @@ def track_delays(
     symbols, count = pilots.shape
     predicted = 0.0
     slope = 0.0  # change of the delay per symbol [samples]
-    steps = int(np.ceil(reach / 0.25))
+    steps = int(np.ceil(reach / _GRID))
+    centre = np.empty((2, count))  # real and imaginary parts: as complex numbers they would not
+    side = np.empty((3, 2, count))  # be handled several at a time
+    angle = np.empty(count)
     for s in range(symbols):
-        best = -1.0
-        chosen = 0
         total = 0.0
         for p in range(count):
             total += abs(pilots[s, p])
+            angle[p] = 2 * np.pi / fft_size * bins[s, p]
+            turn = np.exp(1j * angle[p] * _GRID / 9)
+            for i in range(2, -1, -1):
+                side[i, 0, p] = turn.real
+                side[i, 1, p] = turn.imag
+                turn = turn * turn * turn
+        best = -1.0
+        chosen = 0
+        _turn_all(pilots[s], angle, predicted - steps * _GRID, centre)
         for i in range(2 * steps + 1):
-            tau = predicted + (i - steps) * 0.25
-            turn = 2j * np.pi * tau / fft_size
-            accumulated = 0j
-            for p in range(count):
-                accumulated += pilots[s, p] * np.exp(turn * bins[s, p])
-            score = accumulated.real**2 + accumulated.imag**2
+            score = _step(centre, side[0])
             if score > best:
                 best = score
                 chosen = i
-        tau = predicted + (chosen - steps) * 0.25
-        width = 0.25
-        for _ in range(3):
-            left = 0j
-            middle = 0j
-            right = 0j
-            for p in range(count):
-                centre = pilots[s, p] * np.exp(2j * np.pi * tau / fft_size * bins[s, p])
-                side = np.exp(2j * np.pi * width / fft_size * bins[s, p])
-                left += centre * side.conjugate()
-                middle += centre
-                right += centre * side
-            low = abs(left) ** 2
-            high = abs(right) ** 2
-            bend = low + high - 2 * abs(middle) ** 2
+        tau = predicted + (chosen - steps) * _GRID
+        width = _GRID
+        for i in range(3):
+            _turn_all(pilots[s], angle, tau, centre)
+            low, middle, high = _around(centre, side[i])
+            bend = low + high - 2 * middle
             if bend < 0:
                 tau += min(max(0.5 * width * (low - high) / bend, -width), width)
             width /= 3
-        accumulated = 0j
-        for p in range(count):
-            accumulated += pilots[s, p] * np.exp(2j * np.pi * tau / fft_size * bins[s, p])
+        _turn_all(pilots[s], angle, tau, centre)
+        accumulated = complex(centre[0].sum(), centre[1].sum())
         delays[s] = tau
         gains[s] = accumulated / count
         quality[s] = abs(accumulated) / total if total > 0 else 0.0

@@ -75,15 +75,18 @@ def interpolate(
             row = min(int(fraction), phases - 1)  # a hair below 0 rounds up to a whole sample
             weight = np.float32(fraction - row)
             first = base - half + 1
-            a = table[row]
-            b = table[row + 1]
             total = np.float32(0.0)
             if first >= 0 and first + taps <= x.size:
-                for k in range(taps):
-                    total += x[first + k] * (a[k] + weight * (b[k] - a[k]))
+                # Unsigned, as indices that may be negative keep the loop from being vectorised.
+                here, low, high = np.uint64(first), np.uint64(row), np.uint64(row + 1)
+                for k in range(np.uint64(taps)):
+                    tap = table[low, k] + weight * (table[high, k] - table[low, k])
+                    total += x[here + k] * tap
             else:
                 for k in range(max(0, -first), min(taps, x.size - first)):
-                    total += x[first + k] * (a[k] + weight * (b[k] - a[k]))
+                    total += x[first + k] * (
+                        table[row, k] + weight * (table[row + 1, k] - table[row, k])
+                    )
             out[i, j] = total
 
 
@@ -103,9 +106,10 @@ class Resampler:
         x = np.concatenate((self._held, chunk))
         available = self._origin + x.size - self._half  # positions below this can be read
         end = max(int(np.ceil(available / self._step)), self._made)
-        out = np.empty((1, end - self._made), np.float32)
-        start = np.array([self._made * self._step - self._origin])
-        interpolate(x, self._table, start, np.array([self._step]), out)
+        out = np.zeros((1, end - self._made), np.float32)
+        if x.any():
+            start = np.array([self._made * self._step - self._origin])
+            interpolate(x, self._table, start, np.array([self._step]), out)
         self._made = end
         drop = max(int(np.floor(end * self._step)) - self._half - self._origin, 0)
         drop = min(drop, x.size)

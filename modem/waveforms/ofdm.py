@@ -1,9 +1,9 @@
 """OFDM with a cyclic prefix: cells on a grid of symbols and carriers to real samples and back.
 
 A superframe is a preamble, one sync symbol and a number of payload symbols. The sync symbol
-carries known training on every second carrier and the burst header on the others; payload symbols
-carry pilots whose carriers move from symbol to symbol so that over a superframe they sound out the
-whole band.
+carries the burst header on every second carrier of the header's band and known training on all
+others; payload symbols carry pilots whose carriers move from symbol to symbol so that over a
+superframe they sound out the whole band.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Numerology:
     prefix         cyclic prefix [samples], below fft_size; the sync symbol has twice as much
     low_hz/high_hz edges of the band that carries data [Hz], below sample_rate / 2
     pilot_spacing  every so many carriers of a payload symbol one is a pilot, at least 1
+    header_hz      upper edge of the band that holds the burst header [Hz]: waveforms that are
+                   alike up to there can tell one another's headers
 
     Raises ConfigError for values outside these ranges.
     """
@@ -36,6 +38,7 @@ class Numerology:
     low_hz: float
     high_hz: float
     pilot_spacing: int
+    header_hz: float = np.inf
 
     def __post_init__(self) -> None:
         if not 0 < self.low_hz < self.high_hz < self.sample_rate / 2:
@@ -65,21 +68,26 @@ class Numerology:
         return self.fft_size + 2 * self.prefix
 
     @cached_property
+    def header_band(self) -> int:
+        """How many carriers, from the lowest up, lie in the header's band."""
+        return int((self.carrier_hz <= self.header_hz).sum())
+
+    @cached_property
     def training_index(self) -> NDArray[np.int64]:
-        """Positions within `carriers` that hold training in the sync symbol."""
-        return np.arange(0, self.carriers.size, 2)
+        """Positions within the header's band that hold training in the sync symbol."""
+        return np.arange(0, self.header_band, 2)
 
     @cached_property
     def header_index(self) -> NDArray[np.int64]:
         """Positions within `carriers` that hold the burst header in the sync symbol."""
-        return np.arange(1, self.carriers.size, 2)
+        return np.arange(1, self.header_band, 2)
 
     @cached_property
     def reference(self) -> NDArray[np.complex64]:
         """(n,) known unit cells of training and pilots: a quadratic phase, so that their crest
         factor is low (Schroeder, IEEE Trans. IT 16, 1970)."""
         k = np.arange(self.carriers.size)
-        return np.exp(-1j * np.pi * k * k / self.carriers.size).astype(np.complex64)
+        return np.exp(-1j * np.pi * k * k / self.header_band).astype(np.complex64)
 
     def pilot_index(self, symbols: int, loaded: int) -> NDArray[np.int64]:
         """(symbols, pilots) positions within the lowest `loaded` carriers, ascending in each row.

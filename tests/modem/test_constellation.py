@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from modem import ConfigError
 from modem.constellation import amplitudes, hard_decide, map_bits, soft_demap
-from modem.profile import shape_of
+from modem.ladder import shape_of
 
 ORDERS = range(2, 15, 2)
 

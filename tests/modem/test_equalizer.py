@@ -6,7 +6,7 @@ import pytest
 from modem import profiles
 from modem.equalizer import ChannelSmoother, moving_average
 
-NAMES = list(profiles)
+NAMES = [name for name, profile in profiles.items() if not profile.variant]
 
 
 def short_channel(name: str, seed: int) -> np.ndarray:
@@ -34,14 +34,15 @@ def test_smoothing_gains_what_the_short_response_allows(name: str, snr_db: int) 
     smoother = ChannelSmoother(waveform)
     looks = np.ones(waveform.carriers.size)
     noise = 10 ** (-snr_db / 10)
+    share = 1.5 * waveform.prefix / waveform.fft_size
     gains = []
-    for seed in range(6):
+    # A long prefix has hundreds of delays: one estimate averages over enough of the noise.
+    for seed in range(6 if share * waveform.carriers.size < 100 else 1):
         channel = short_channel(name, seed)
         power = np.mean(np.abs(channel) ** 2)
         raw = looks_at(channel, looks, noise * power, seed)
         found = smoother.smooth(raw, looks, noise)
         gains.append(power * noise / np.mean(np.abs(found - channel) ** 2))
-    share = 1.5 * waveform.prefix / waveform.fft_size
     theory = -10 * np.log10(share)
     gain_db = 10 * np.log10(np.mean(gains))
     assert gain_db > theory - 3.0

@@ -112,14 +112,15 @@ class Second:
         i = np.arange(self.n)
         self.ref = np.exp(-1j * np.pi * i**2 / self.n)
 
-    def symbol(self, cells: np.ndarray, prefix: int) -> np.ndarray:
+    def symbols(self, cells: np.ndarray, prefix: int) -> np.ndarray:
+        """(symbols, carriers) to samples: a sum of cosines and sines each."""
         t = np.arange(-prefix, self.N)
-        used = np.flatnonzero(cells)
-        out = np.zeros(t.size)
-        for part in np.array_split(used, 8):
-            turn = np.exp(2j * np.pi * np.outer(t, self.bins[part]) / self.N)
-            out += (turn @ cells[part]).real
-        return sqrt(2 / self.n) * out
+        circle = np.exp(2j * np.pi * np.arange(self.N) / self.N)
+        out = np.zeros((len(cells), t.size))
+        for parts in np.array_split(np.arange(self.n), 1 + self.n // 100):
+            turn = circle[np.outer(self.bins[parts], t) % self.N]
+            out += cells[:, parts].real @ turn.real - cells[:, parts].imag @ turn.imag
+        return sqrt(2 / self.n) * out.reshape(-1)
 
     def preamble(self) -> np.ndarray:
         a = round(400 * self.T)
@@ -186,7 +187,7 @@ class Second:
         return grid[:symbols] * sqrt(self.n / self.loaded)
 
     def transmission(self, packets: list[bytes]) -> np.ndarray:
-        lead = np.resize(self.symbol(self.ref, 0), round(self.lead * self.rate))
+        lead = np.resize(self.symbols(self.ref[None], 0), round(self.lead * self.rate))
         rise = self.rate // 50
         lead[:rise] *= np.linspace(0, 1, rise)
         parts = [lead]
@@ -194,8 +195,9 @@ class Second:
             some = packets[start : start + self.full]
             last = start + self.full >= len(packets)
             parts.append(self.preamble())
-            parts.append(self.symbol(self.sync(len(some), last, number), 2 * self.C))
-            parts += [self.symbol(cells, self.prefix) for cells in self.payload(some)]
+            sync = self.sync(len(some), last, number)
+            parts.append(self.symbols(sync[None], 2 * self.C))
+            parts.append(self.symbols(self.payload(some), self.prefix))
         scaled = np.clip(np.concatenate(parts) * 10 ** (LEVEL_DBFS / 20), -1, 1)
         return np.concatenate((scaled, np.zeros(round(0.05 * self.rate)))).astype(np.float32)
 

@@ -6,12 +6,13 @@ import reedsolo
 from scipy.special import erf, erfinv
 
 import modem
-from modem.profile import Profile, Speed, parity_blocks
+from modem.ladder import parity_blocks
+from modem.profile import Profile, Speed
 from modem.superframe import Layout, layout
 
-# Every fifth speed, and the last.
-LADDER = [(p, s) for p in modem.profiles.values() for s in {*p.speeds[::5], p.speeds[-1]}]
-LADDER.sort(key=lambda pair: (pair[0].name, pair[1].number))
+from .ladder import telling_speeds
+
+LADDER = [(p, s) for p in modem.profiles.values() for s in telling_speeds(p)]
 ladder = pytest.mark.parametrize(
     ("profile", "speed"), LADDER, ids=[f"{p.name}-{s.number}" for p, s in LADDER]
 )

@@ -1,8 +1,6 @@
 """Other modems are found, run and judged: programs on PATH that stand in, and the real ones."""
 
-import shutil
 import sys
-import time
 
 import pytest
 from dialtone import bench, peers
@@ -130,11 +128,10 @@ def test_program_that_is_not_there():
 
 
 def test_program_that_hangs_is_ended(programs, monkeypatch):
+    """Waited for to its end it would deliver."""
     programs("minimodem", sleep=60)
     monkeypatch.setattr(peers, "TIME_LIMIT_S", 0.2)
-    begun = time.monotonic()
     assert measure(peers.Minimodem(("minimodem",))).mode is None
-    assert time.monotonic() - begun < 20
 
 
 def test_bench_shows_them_beside(programs, dialtone, monkeypatch):
@@ -158,14 +155,12 @@ def test_bench_says_that_none_is_installed(programs, dialtone, monkeypatch):
     assert "mini-" not in told
 
 
-@pytest.mark.skipif(shutil.which("minimodem") is None, reason="minimodem is not installed")
-def test_real_minimodem():
-    row = measure(peers.Minimodem(("minimodem",)), "awgn=40")
-    assert row.delivered_bps > 900
-
-
-@pytest.mark.skipif(
-    "amodem" not in [peer.name for peer in peers.find()[0]], reason="no amodem that works"
+@pytest.mark.parametrize(
+    ("name", "spec", "least_bps"), [("minimodem", "awgn=40", 900), ("amodem", "awgn=50", 5000)]
 )
-def test_real_amodem():
-    assert measure(peers.Amodem((shutil.which("amodem"),)), "awgn=50").delivered_bps > 5000
+def test_the_real_program(name, spec, least_bps):
+    """What the stand-ins take for the command lines is what the programs understand."""
+    working = [peer for peer in peers.find()[0] if peer.name == name]
+    if not working:
+        pytest.skip(f"{name} is optional and not installed in a version that works")
+    assert measure(working[0], spec).delivered_bps > least_bps

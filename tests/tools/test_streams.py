@@ -196,7 +196,7 @@ def test_sending_to_a_full_disk_leaves_nothing(start, recordings, tmp_path, suff
     out.mkdir()
     environment = os.environ | {"NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"]}
     sender = start(
-        "send", recordings / "file.bin", "--plain", "-o", out / f"x{suffix}",
+        "send", recordings / "file.bin", "--plain", "-s", "default", "-o", out / f"x{suffix}",
         preexec_fn=small_disk, env=environment,
     )  # fmt: skip
     _, said = sender.communicate(timeout=DEADLINE_S)

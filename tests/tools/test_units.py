@@ -5,11 +5,11 @@ import os
 import signal
 
 import pytest
-from dialtone import output
+from dialtone import output, probe
 from dialtone.errors import Failure
 from dialtone.interrupts import HeldSignals
 from dialtone.output import Output
-from dialtone.probe import MARGIN_DB, fastest, try_out
+from dialtone.probe import MARGIN_DB, Trial, fastest, try_out
 from dialtone.whole import whole_file
 
 import modem
@@ -87,6 +87,26 @@ def test_the_fastest_speed_has_the_margin_and_the_next_one_has_not():
     assert choice.speed.snr_db + choice.margin_db == pytest.approx(19.1, abs=1.0)
     faster = [speed for speed in profile.speeds if speed.number > choice.speed.number]
     assert all(speed.snr_db + MARGIN_DB > 18 for speed in faster)
+
+
+def test_speeds_that_could_not_win_are_not_tried(monkeypatch):
+    tried = []
+
+    def passes(profile, speed, simulated):
+        tried.append((profile.name, speed.number))
+        return Trial(True, 99.0)
+
+    monkeypatch.setattr(probe, "try_out", passes)
+    phone, cable = modem.profiles["phone"], modem.profiles["cable"]
+    top = ("cable", len(cable.speeds))
+    for order, expected in (
+        ((cable, phone), {top}),
+        ((phone, cable), {top, ("phone", len(phone.speeds))}),
+    ):
+        tried.clear()
+        choice = fastest("gain=0", order)
+        assert (choice.profile, choice.speed) == (cable, cable.speeds[-1])
+        assert set(tried) == expected
 
 
 def test_a_trial_tells_a_channel_without_signal():

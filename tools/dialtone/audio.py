@@ -319,14 +319,14 @@ class AudioSink:
 
     @contextlib.contextmanager
     def _sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self.abort()
-            raise AudioError(f"cannot write {self._name}: {reason(error)}") from error
-        except BaseException:
-            self.abort()
-            raise
+        """Drops the file whatever breaks off the work, Ctrl-C too; words the system's errors."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.abort)
+            try:
+                yield
+            except OSError as error:
+                raise AudioError(f"cannot write {self._name}: {reason(error)}") from error
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         return self

@@ -42,20 +42,26 @@ def fastest(spec: str, profiles: Iterable[modem.Profile]) -> Choice:
     Raises ChannelError for a bad spec, Failure where no speed passes.
     """
     channel.parse(spec)
-    choices = [choice for profile in profiles if (choice := _fastest_of(profile, spec))]
-    if not choices:
+    best: Choice | None = None
+    for profile in profiles:
+        best = _fastest_of(profile, spec, best.speed.net_bps if best else 0.0) or best
+    if best is None:
         raise Failure(
             f"no speed gets through {spec} with {MARGIN_DB:g} dB to spare",
             "choose --profile and --speed yourself, and try it with `dialtone loopback`",
         )
-    return max(choices, key=lambda choice: choice.speed.net_bps)
+    return best
 
 
-def _fastest_of(profile: modem.Profile, spec: str) -> Choice | None:
-    """From the top down; the SNR that a trial measures over a band tells which speeds on the
+def _fastest_of(profile: modem.Profile, spec: str, above_bps: float) -> Choice | None:
+    """The fastest that passes, if it is faster than above_bps.
+
+    From the top down; the SNR that a trial measures over a band tells which speeds on the
     same band need no trial."""
     measured_db: dict[tuple[float, int], float] = {}
     for speed in sorted(profile.speeds, key=lambda speed: -speed.net_bps):
+        if speed.net_bps <= above_bps:
+            break
         if measured_db.get((speed.top_hz, speed.prefix), math.inf) - speed.snr_db < MARGIN_DB:
             continue
         trials = []

@@ -9,7 +9,7 @@ from modem import ConfigError, profiles
 from modem.sync.preamble import DETECTOR_RATE, Detection, Preamble, PreambleDetector
 
 RATE = DETECTOR_RATE
-PREAMBLES = tuple(profile.preamble for profile in profiles.values())
+PREAMBLES = tuple(dict.fromkeys(profile.preamble for profile in profiles.values()))
 INDICES = range(len(PREAMBLES))
 Samples = NDArray[np.float32]
 
