@@ -20,7 +20,7 @@ bench: $(VENV)/.runtime
 curves: $(VENV)/.runtime
 	$(BIN)/python tools/frame_errors.py
 
-# What the receiver takes for a signal in hours of sounds that are none. SOUNDS: folders of sound files.
+# What the receiver takes for a signal in six hours of other sounds. SOUNDS="FOLDER ..." adds files.
 quiet: $(VENV)/.runtime
 	$(BIN)/python tools/false_detections.py $(SOUNDS)
 
