@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves lint format clean
+.PHONY: demo test bench curves quiet lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -20,6 +20,10 @@ bench: $(VENV)/.runtime
 # How often blocks fail in noise, at every speed: modem/frame_errors.csv and .png.
 curves: $(VENV)/.runtime
 	$(BIN)/python tools/frame_errors.py
+
+# What the receiver takes for a signal in six hours of other sounds. SOUNDS="FOLDER ..." adds files.
+quiet: $(VENV)/.runtime
+	$(BIN)/python tools/false_detections.py $(SOUNDS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

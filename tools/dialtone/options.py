@@ -11,7 +11,7 @@ ProfileName = Annotated[
         "-p",
         "--profile",
         metavar="NAME",
-        help="phone, mp3 or cable (see `dialtone profiles`). Default: phone; for an .mp3 file "
+        help="One of those that `dialtone profiles` shows. Default: phone; for an .mp3 file "
         "what its bit rate carries fastest.",
     ),
 ]
@@ -46,7 +46,7 @@ Repair = Annotated[
         metavar="PERCENT",
         min=0,
         max=1000,
-        help="Extra packets, in percent. Default: 5, or up to 8 where that makes good for a whole "
+        help="Extra packets, in percent. Default: 2, or up to 8 where that makes good for a whole "
         "lost superframe.",
     ),
 ]
