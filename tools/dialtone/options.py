@@ -11,8 +11,8 @@ ProfileName = Annotated[
         "-p",
         "--profile",
         metavar="NAME",
-        help="phone, mp3 or cable (see `dialtone profiles`). Default: phone; for an .mp3 file "
-        "what its bit rate carries fastest.",
+        help="phone, mp3, cable, stereo, air, ...: `dialtone profiles` lists them. Default: phone; "
+        "for an .mp3 file what its bit rate carries fastest.",
     ),
 ]
 SpeedChoice = Annotated[
@@ -48,6 +48,27 @@ Repair = Annotated[
         max=1000,
         help="Extra packets, in percent. Default: 5, or up to 8 where that makes good for a whole "
         "lost superframe.",
+    ),
+]
+RawRate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate",
+        metavar="HZ",
+        min=8000,
+        max=192000,
+        help="Sample rate of raw samples on stdin. Default: the rates of all profiles are tried at "
+        "once.",
+    ),
+]
+RawChannels = Annotated[
+    int | None,
+    typer.Option(
+        "--channels",
+        metavar="N",
+        min=1,
+        max=2,
+        help="Channels of raw samples on stdin, 2 for interleaved stereo. Default: 1.",
     ),
 ]
 Folder = Annotated[

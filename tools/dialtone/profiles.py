@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from modem import Profile, Speed
 
 _TABLE_BYTES = 100_000
+_COMMON_RATE = 48000
 
 
 def choose(name: str | None, speed: str | None, output: str | None) -> "tuple[Profile, Speed]":
@@ -27,6 +28,11 @@ def choose(name: str | None, speed: str | None, output: str | None) -> "tuple[Pr
         raise Failure(f"there is no profile {name!r}", f"the profiles are {known}")
     profile = modem.profiles[name]
     return profile, choose_speed(profile, speed)
+
+
+def is_common(profile: "Profile") -> bool:
+    """Whether every sound device and file can carry it: mono, at 48 kHz or below."""
+    return profile.lanes == 1 and profile.sample_rate <= _COMMON_RATE
 
 
 def choose_speed(profile: "Profile", speed: str | None) -> "Speed":
