@@ -174,6 +174,7 @@ steps: Mapping[str, Step] = MappingProxyType(
             Choice(tuple(tape.GRADES), default="typical"),
             "cassette: saturation, hiss, drop-outs, speed error, wow and flutter",
             "tape=poor",
+            together=True,
         ),
         "silence": Step(
             edit.silence,
