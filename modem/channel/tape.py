@@ -61,13 +61,13 @@ def tape(signal: Signal, rng: np.random.Generator, grade: str) -> Signal:
     The tracks of a stereo signal lie side by side: they share the tape's motion and drop-outs, but
     not the hiss.
     """
-    tracks = signal.samples.reshape(len(signal.samples), -1)
-    motion, *hiss = rng.integers(1 << 62, size=1 + tracks.shape[1])
+    tracks = np.atleast_2d(signal.samples.T)
+    motion, *hisses = rng.integers(1 << 62, size=1 + len(tracks))
     played = [
-        _track(signal.holding(tracks[:, i]), GRADES[grade], int(motion), np.random.default_rng(own))
-        for i, own in enumerate(hiss)
+        _track(signal.holding(track), GRADES[grade], int(motion), np.random.default_rng(hiss))
+        for track, hiss in zip(tracks, hisses, strict=True)
     ]
-    return signal.holding(np.stack(played, axis=1).reshape(-1, *signal.samples.shape[1:]))
+    return signal.holding(played[0] if signal.samples.ndim == 1 else np.stack(played, axis=1))
 
 
 def _track(signal: Signal, quality: Grade, motion: int, hisses: np.random.Generator) -> Samples:

@@ -8,7 +8,7 @@ every profile warms the kernels up.
 import io
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,12 +113,12 @@ def run_bench(quick: bool, full: bool, n_bytes: int, seed: int, out: Output) -> 
 
     if quick:
         n_bytes = min(n_bytes, _QUICK_BYTES)
-    warm_up_s = _warm_up(seed)
+    cases = [case for case in CASES if case.profile in modem.profiles]
+    warm_up_s = _warm_up(dict.fromkeys(case.profile for case in cases), seed)
     out.event("warmed_up", seconds=warm_up_s)
     usual = f"{size(n_bytes)} of random bytes a row"
     out.say(f"kernels ready after {duration(warm_up_s)}; {usual}, more where that is over at once")
     others = [] if quick else _find_peers(out)
-    cases = [case for case in CASES if case.profile in modem.profiles]
     measured = []
     with out.progress("measuring", len(cases), "channels") as meter:
         for number, case in enumerate(cases):
@@ -148,13 +148,14 @@ def _find_peers(out: Output) -> list[Peer]:
     return working
 
 
-def _warm_up(seed: int) -> float:
-    """Compile or load every kernel; returns the time it took [s]."""
+def _warm_up(names: Iterable[str], seed: int) -> float:
+    """Compile or load every kernel of these profiles; returns the time it took [s]."""
     import modem
 
     begun = time.perf_counter()
-    for profile in modem.profiles.values():
-        case = Case(profile.name, "", _CLOCK, None)
+    for name in names:
+        profile = modem.profiles[name]
+        case = Case(name, "", _CLOCK, None)
         measure(case, profile, profile.speeds[profile.default_speed - 1], _WARM_UP_BYTES, seed)
     return time.perf_counter() - begun
 
