@@ -255,7 +255,8 @@ def test_net_rate_and_names_are_those_of_the_layout(profile: Profile, speed: Spe
     # A superframe may get by with a symbol less than the table allows for.
     assert 0.92 * rate < speed.net_bps < 1.005 * rate
     assert speed.packet_bytes == (speed.k - 24) // 8
-    assert ("QPSK" if speed.order == 2 else f"{2**speed.order}-QAM") in speed.name
+    points = f"2^{speed.order}" if speed.order > 12 else f"{2**speed.order}"
+    assert ("QPSK" if speed.order == 2 else f"{points}-QAM") in speed.name
 
 
 @pytest.mark.parametrize("name", list(modem.profiles))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from dialtone import bench, peers
+from dialtone import bench, benchtable, peers
 
 
 class Links(HTMLParser):
@@ -55,6 +55,26 @@ def test_limit_of_white_noise_is_shannon_s(snr_db, limit_bps):
     (case,) = by_name(f"SNR {snr_db} dB")
     assert case.limit_bps == limit_bps
     assert limit_bps == pytest.approx(band_hz * math.log2(1 + in_band), rel=0.02)
+
+
+def test_limit_of_two_sides_at_192_khz():
+    (case,) = (case for case in bench.CASES if case.profile == "stereo192")
+    assert case.limit_bps == pytest.approx(2 * 96_000 * math.log2(1 + 1e5), rel=0.01)
+
+
+def test_payload_grows_with_the_rate(dialtone, monkeypatch):
+    case = bench.Case("stereo", "30 dB", "awgn=30,crosstalk=-30", 5e5, times=3)
+    monkeypatch.setattr(bench, "CASES", (case,))
+    answer = dialtone("bench", "--quick", "--payload-kib", 2, "--json")
+    row = answer.event("measured")
+    assert (row["bytes"], row["exact"]) == (3 * 2048, True)
+    assert row["delivered_bps"] == pytest.approx(8 * 3 * 2048 / row["air_seconds"])
+
+
+def test_rates_above_a_megabit_are_legible():
+    assert [benchtable._kbps(bps) for bps in (0.0, 9_530.0, 99_999.0, 2_534_000.0)] == [
+        "-", "9.53", "100", "2534"
+    ]  # fmt: skip
 
 
 def test_quick_bench(dialtone, monkeypatch):

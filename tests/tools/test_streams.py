@@ -239,14 +239,14 @@ def test_wav_streams_of_both_kinds(subtype, channels):
     samples = np.random.default_rng(5).uniform(-0.5, 0.5, (5000, channels)).astype(np.float32)
     file = io.BytesIO()
     soundfile.write(file, samples, 44100, subtype, format="WAV")
-    source, known = open_stdin(8000, io.BytesIO(file.getvalue()))
+    source, known = open_stdin(8000, stream=io.BytesIO(file.getvalue()))
     assert (known, source.sample_rate, source.channels) == (True, 44100, channels)
     assert np.allclose(np.concatenate(list(source)), samples, atol=1 / 32767)
 
 
 def test_raw_samples_lose_nothing_of_their_beginning():
     samples = np.arange(-100, 100, dtype="<i2")
-    source, known = open_stdin(8000, io.BytesIO(samples.tobytes()))
+    source, known = open_stdin(8000, stream=io.BytesIO(samples.tobytes()))
     assert (known, source.sample_rate) == (False, 8000)
     assert np.array_equal(np.concatenate(list(source))[:, 0] * 32768, samples)
 
@@ -256,7 +256,7 @@ def test_a_wav_header_that_ends_early_is_refused(cut):
     file = io.BytesIO()
     soundfile.write(file, np.zeros(10), 8000, format="WAV")
     with pytest.raises(Failure):
-        open_stdin(8000, io.BytesIO(file.getvalue()[:cut]))
+        open_stdin(8000, stream=io.BytesIO(file.getvalue()[:cut]))
 
 
 def test_full_disks_are_known_by_their_number():
