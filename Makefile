@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves lint format clean
+.PHONY: demo test bench curves timing lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -19,6 +19,10 @@ bench: $(VENV)/.runtime
 # How often blocks fail in noise, at every speed: modem/frame_errors.csv and .png.
 curves: $(VENV)/.runtime
 	$(BIN)/python tools/frame_errors.py
+
+# Where the receiver's time goes: a table and modem/receiver_profile.png.
+timing: $(VENV)/.runtime
+	$(BIN)/python tools/receiver_profile.py --draw
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
