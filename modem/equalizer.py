@@ -24,7 +24,7 @@ Fit = Callable[[float], NDArray[np.complex64]]
 _FLOOR = 0.1  # power that any tap may have, in noise powers of a tap
 _MAX_STEPS = 60  # of conjugate gradients
 _RESIDUAL = (
-    0.03  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
+    0.02  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
 )
 
 

@@ -198,6 +198,7 @@ def draw(rows: list[Measured], target: Path) -> None:
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(12, 4.6), dpi=100, facecolor="white", layout="constrained")
         canvas = FigureCanvasAgg(figure)
+        figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
         axes = figure.subplots()
         places = np.arange(len(rows))
         done = np.zeros(len(rows))
