@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet lint format clean
+.PHONY: demo test bench curves quiet timing lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
 
+# On all cores; `python -m pytest FILE` runs single files in one process.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 bench: $(VENV)/.runtime
 	$(BIN)/dialtone bench
@@ -23,6 +24,10 @@ curves: $(VENV)/.runtime
 # What the receiver takes for a signal in six hours of other sounds. SOUNDS="FOLDER ..." adds files.
 quiet: $(VENV)/.runtime
 	$(BIN)/python tools/false_detections.py $(SOUNDS)
+
+# Where the receiver's time goes: a table and modem/receiver_profile.png.
+timing: $(VENV)/.runtime
+	$(BIN)/python tools/receiver_profile.py --draw
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

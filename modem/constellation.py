@@ -54,10 +54,25 @@ def amplitudes(bits: int, shape: float = 0.0) -> NDArray[np.float32]:
 
 def map_bits(bits: NDArray[np.uint8], order: int, shape: float = 0.0) -> NDArray[np.complex64]:
     """Bits (n, order), one per element, to symbols (n,) of mean power 1."""
-    levels = amplitudes(order, shape)
-    weight = 1 << np.arange(order // 2 - 1, -1, -1)
-    labels = bits.reshape(-1, 2, order // 2) @ weight
-    return np.asarray(levels[labels[:, 0]] + 1j * levels[labels[:, 1]], np.complex64)
+    symbols = np.empty(bits.size // order, np.complex64)
+    _map(np.ascontiguousarray(bits, np.uint8).reshape(-1), amplitudes(order, shape), symbols)
+    return symbols
+
+
+@njit(cache=True, nogil=True)
+def _map(
+    bits: NDArray[np.uint8], levels: NDArray[np.float32], symbols: NDArray[np.complex64]
+) -> None:
+    half = bits.size // (2 * max(symbols.size, 1))
+    place = 0
+    for i in range(symbols.size):
+        real = 0
+        imag = 0
+        for j in range(half):
+            real = real << 1 | bits[place + j]
+            imag = imag << 1 | bits[place + half + j]
+        place += 2 * half
+        symbols[i] = np.complex64(complex(levels[real], levels[imag]))
 
 
 class _Axis(NamedTuple):
@@ -176,3 +191,21 @@ def hard_decide(
     out = np.empty_like(values)
     _decide(values.ravel(), _axis(order, shape), out.reshape(-1))
     return out.view(np.complex64)
+
+
+@njit(cache=True, nogil=True)
+def _error_power(values: Reals, axis: _Axis, out: Reals) -> None:
+    for i in range(out.size):
+        real = values[2 * i] - axis.levels[_nearest(values[2 * i], axis)]
+        imag = values[2 * i + 1] - axis.levels[_nearest(values[2 * i + 1], axis)]
+        out[i] = real * real + imag * imag
+
+
+def error_power(
+    symbols: NDArray[np.complex64], order: int, shape: float = 0.0
+) -> NDArray[np.float32]:
+    """Squared distances of the symbols from their nearest constellation points, same shape."""
+    values = np.ascontiguousarray(symbols, np.complex64).view(np.float32)
+    out = np.empty(symbols.shape, np.float32)
+    _error_power(values.ravel(), _axis(order, shape), out.reshape(-1))
+    return out

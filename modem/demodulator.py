@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.constellation import hard_decide, soft_demap
-from modem.equalizer import moving_average
+from modem.constellation import error_power, soft_demap
+from modem.equalizer import TINY, moving_average
 from modem.events import FrameStats
 from modem.header import BurstHeader, read_header
 from modem.lanes import separate
 from modem.profile import Profile
 from modem.superframe import Layout
-from modem.tracker import COHERENT, SLIP_REACH_S, TINY, SymbolTracker, Track
+from modem.tracker import COHERENT, SLIP_REACH_S, SymbolTracker, Track
 from modem.transmitter import sync_cells
 from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
@@ -251,10 +251,10 @@ class Demodulator:
         first = max(int(sync.window), 0)
         power = np.mean([np.mean(x[first : int(end)] ** 2) for x in sides])
         level_dbfs = 10 * np.log10(max(float(power), 1e-18))
-        errors = cells - hard_decide(cells, plan.speed.order, plan.speed.shape)
+        errors = error_power(cells, plan.speed.order, plan.speed.shape)
         stats = FrameStats(
             snr_db=_effective_snr_db(noise_var[plan.loaded]),
-            evm_db=float(10 * np.log10(max(float(np.mean(np.abs(errors) ** 2)), 1e-12))),
+            evm_db=float(10 * np.log10(max(float(np.mean(errors)), 1e-12))),
             level_dbfs=float(level_dbfs),
             clock_ppm=relative_clock * 1e6,
         )
@@ -336,9 +336,7 @@ class Demodulator:
         """
         expected = plan.reference[plan.pilots]
         pilot_error = np.abs(np.take_along_axis(equalised, plan.pilots, axis=1) - expected) ** 2
-        decided = (
-            np.abs(equalised - hard_decide(equalised, plan.speed.order, plan.speed.shape)) ** 2
-        )
+        decided = error_power(equalised, plan.speed.order, plan.speed.shape)
         np.put_along_axis(decided, plan.pilots, pilot_error, axis=1)
         by_symbol = np.median(decided[:, plan.loaded], axis=1)
         usual = max(float(np.median(by_symbol)), 1e-12)
@@ -364,7 +362,9 @@ class Demodulator:
         each = np.broadcast_to(weight[:, None], plan.pilots.shape)
         np.add.at(true, plan.pilots, pilot_error * each)
         np.add.at(seen, plan.pilots, guess[plan.pilots] * each)
-        seen = np.maximum(seen[loaded], 1e-12)
+        # Few symbols have no pilot near some carriers; a weight of nothing there must not drown in
+        # the rounding of the large ones.
+        seen = np.maximum(seen[loaded], 1e-9 * seen.mean() + 1e-12)
         excess = moving_average(true[loaded] / seen, _PILOT_REACH, seen)
         noise_var = np.full(equalised.shape[1], np.nan, np.float32)
         noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)

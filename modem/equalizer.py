@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from modem.toeplitz import solve_toeplitz
 from modem.waveforms.ofdm import Numerology
+
+TINY = 1e-20  # keeps the powers of digital silence off zero
+_RUN = 64  # carriers whose turns come from one exponential
 
 Fit = Callable[[float], NDArray[np.complex64]]
 
 _FLOOR = 0.1  # power that any tap may have, in noise powers of a tap
 _MAX_STEPS = 60  # of conjugate gradients
 _RESIDUAL = (
-    0.03  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
+    0.02  # of the normal equations, in noise-to-signal amplitudes: enough to count as solved
 )
 
 
@@ -184,3 +188,35 @@ def moving_average(x: NDArray, reach: int, weight: NDArray | None = None) -> NDA
     low = np.maximum(np.arange(x.size) - reach, 0)
     high = np.minimum(np.arange(x.size) + reach + 1, x.size)
     return np.asarray((total[high] - total[low]) / (high - low))
+
+
+@njit(cache=True, nogil=True)
+def equalise(
+    received: NDArray[np.complex64],
+    channel: NDArray[np.complex64],
+    delays: NDArray[np.float64],
+    gains: NDArray[np.complex128],
+    bins: NDArray[np.int64],
+    fft_size: int,
+) -> NDArray[np.complex64]:
+    """Cells (symbols, carriers) with the channel (carriers,) and each symbol's delay [samples] and
+    gain taken off; bins (carriers,) follow one another."""
+    symbols, carriers = received.shape
+    out = np.empty((symbols, carriers), np.complex64)
+    power = np.empty(carriers)
+    for k in range(carriers):
+        power[k] = channel[k].real ** 2 + channel[k].imag ** 2
+    run = np.empty(_RUN, np.complex128)
+    for s in range(symbols):
+        turn = 2j * np.pi / fft_size * delays[s]
+        for j in range(_RUN):
+            run[j] = np.exp(turn * j)
+        gain_power = gains[s].real ** 2 + gains[s].imag ** 2
+        for first in range(0, carriers, _RUN):
+            start = np.exp(turn * bins[first]) * np.conj(gains[s])
+            for k in range(first, min(first + _RUN, carriers)):
+                whole = (
+                    received[s, k] * np.conj(np.complex128(channel[k])) * (start * run[k - first])
+                )
+                out[s, k] = whole * (1 / (gain_power * power[k] + TINY))
+    return out

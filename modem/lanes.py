@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from modem.equalizer import TINY
 from modem.superframe import LANE_TURNS, Layout
-from modem.tracker import TINY, SymbolTracker, Track
+from modem.tracker import SymbolTracker, Track
 from modem.transmitter import closing_cells
 
 
@@ -40,7 +41,10 @@ def separate(
     (a, c), (b, d) = first, second  # left = a * first + b * second, right = c * first + d * second
     determinant = a * d - b * c
     scale = np.conj(determinant) / (np.abs(determinant) ** 2 + TINY)
-    left, right = (tracker.settled(track) for track in tracks)
+    untouched = np.ones_like(determinant)
+    left, right = (
+        tracker.settle(track.received, track.delays, track.gains, untouched) for track in tracks
+    )
     return np.concatenate(
         (left * (d * scale) - right * (b * scale), right * (a * scale) - left * (c * scale)), axis=1
     )
@@ -57,6 +61,6 @@ def _difference(
     waveform = tracker.profile.numerology
     offset = track.offsets[-1:] + waveform.fft_size + plan.speed.prefix
     received = tracker.read(side, window, tracker.ratio * (1 + track.clock), offset)
-    closing = tracker.settled(track, received, slice(-1, None))[0]
-    raw = closing * np.conj(closing_cells(tracker.profile, 0))
+    sent = closing_cells(tracker.profile, 0)
+    raw = tracker.settle(received, track.delays[-1:], track.gains[-1:], sent)[0]
     return tracker.estimate_channel(raw, np.ones(raw.size), plan.speed.prefix)[0]

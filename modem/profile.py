@@ -46,7 +46,8 @@ class Speed:
 
     @property
     def name(self) -> str:
-        constellation = "QPSK" if self.order == 2 else f"{1 << self.order}-QAM"
+        points = f"2^{self.order}" if self.order > 12 else f"{1 << self.order}"
+        constellation = "QPSK" if self.order == 2 else f"{points}-QAM"
         return f"{constellation} {self.rate:.2f}"
 
 

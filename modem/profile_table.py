@@ -101,7 +101,7 @@ _PHONE_PROFILE = Profile(
     description="analogue or VoIP telephone line, G.711, 300-3400 Hz",
     numerology=_PHONE,
     preamble=_PHONE_PREAMBLE,
-    level_dbfs=-13.0,
+    level_dbfs=-12.0,
     lead_in_s=0.3,
     speeds=_PHONE_SPEEDS,
     default_speed=nearest(_PHONE_SPEEDS, 23.0, _PHONE.prefix, 3400.0),
@@ -122,7 +122,7 @@ profiles: dict[str, Profile] = {
             level_dbfs=-13.0,
             lead_in_s=0.1,
             speeds=_MP3_SPEEDS,
-            default_speed=nearest(_MP3_SPEEDS, 9.0, _MP3.prefix, 20000.0),
+            default_speed=nearest(_MP3_SPEEDS, 8.5, _MP3.prefix, 16000.0),
         ),
         *(_cable(rate, lanes) for lanes in (1, 2) for rate in (48000, 96000, 192000)),
         Profile(

@@ -24,7 +24,10 @@ _HEARD = 0.7  # the same for a single symbol
 
 @dataclass(frozen=True)
 class Superframe:
-    """One superframe as it was read; positions are absolute input samples."""
+    """One superframe as it was read; positions are absolute input samples.
+
+    finished  whether there is a signal in its last quarter
+    """
 
     start: float
     end: float
@@ -32,6 +35,7 @@ class Superframe:
     plan: Layout
     result: Demodulated
     decoded: DecodedBlocks
+    finished: bool
 
     @property
     def all_lost(self) -> bool:
@@ -106,7 +110,9 @@ class SuperframeReader:
         absent = _ABSENT if self.profile.sync_repeats == 1 else _ABSENT_WEAK
         if sync.header is None and heard < max(absent, 0.8 * coherence):
             return None
-        return Superframe(start, result.end + origin, sync, plan, result, plan.decode(result.llr))
+        finished = float(np.median(result.coherence[-(plan.symbols // 4 + 1) :])) >= absent
+        decoded = plan.decode(result.llr)
+        return Superframe(start, result.end + origin, sync, plan, result, decoded, finished)
 
     def read_before(self, frame: Superframe, channel: int, horizon: float) -> Superframe | None:
         """The full superframe before this one, if it does not start far ahead of `horizon`.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from modem.demodulator import Sync
 from modem.errors import ConfigError
 from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
+from modem.family import plausible, unfit, variant_of
 from modem.header import BurstHeader
 from modem.history import History
 from modem.observation import Observation
@@ -40,7 +41,6 @@ _TAIL_S = ceil(
     _LONGEST_S + 1.5
 )  # whole seconds of silence that flush every filter and the longest superframe
 _STOPPED = "the signal stopped in the middle of a transmission"
-_RATE_MARGIN = 1.1  # a little of the upper band may be missing
 _TRUSTED_SYNC = 0.5  # share of the training's energy that makes a channel estimate credible
 
 
@@ -112,6 +112,8 @@ class Receiver:
         self._previous: _Previous | None = None
         # Of which preamble, the clock, position where it was measured.
         self._clock: tuple[Preamble | None, float, float] = (None, 0.0, 0.0)
+        # Profile of a transmission that cannot be read, up to where its next superframe may come.
+        self._refused = "", 0.0
         self._resume = 0.0  # detections before this position lie inside what has been read
 
     @property
@@ -152,6 +154,7 @@ class Receiver:
             self._lose(events, "the recording ends before the transmission does")
         # What still waits for samples here was bridged to from the transmission just given up.
         self._candidate = None
+        self._refused = "", 0.0
         return events
 
     def _advance(self, events: list[Event]) -> None:
@@ -200,8 +203,8 @@ class Receiver:
         previous = self._continued(candidate)
         profile = candidate.profile
         if sync.header is not None:
-            profile = _variant(profile, sync.header)
-            if not _plausible(profile, sync.header):
+            profile = variant_of(profile, sync.header)
+            if not plausible(profile, sync.header):
                 sync = replace(sync, header=None)
         header = sync.header
         if header is None:
@@ -215,10 +218,10 @@ class Receiver:
                 return
             header, profile = previous.header, previous.profile
         if profile is not candidate.profile:
-            unfit = self._unfit(profile)
-            if unfit:
+            reason = unfit(profile, self.sample_rate, self.channels)
+            if reason:
                 self._candidate = None
-                events.append(Lost(candidate.start / self.sample_rate, unfit))
+                self._refuse(candidate.start, profile, header, reason, events)
                 return
             candidate.profile = profile
             reader = self._reader(profile)
@@ -300,6 +303,9 @@ class Receiver:
         if shorter or (header is not None and header.last):
             self._previous = None
             rate = self.sample_rate
+            if frame.all_lost and not frame.finished:
+                events.append(Lost(frame.start / rate, _STOPPED))
+                return
             events.append(Ended(frame.end / rate, (frame.end - first) / rate, frame.result.stats))
             return
         bridged = 0
@@ -323,6 +329,17 @@ class Receiver:
         events.append(Lost(self._previous.end / self.sample_rate, reason))
         self._previous = None
 
+    def _refuse(
+        self, start: float, profile: Profile, header: BurstHeader, reason: str, events: list[Event]
+    ) -> None:
+        """Tell of a transmission that cannot be read from this input, at its first superframe."""
+        name, until = self._refused
+        if not header.number or profile.name != name or start > until:
+            events.append(Lost(start / self.sample_rate, reason))
+        length = profile.longest_s * self.sample_rate
+        more = 0.0 if header.last else (_MAX_BRIDGED + 1.5) * length
+        self._refused = profile.name, start + more
+
     def _continued(self, candidate: _Candidate) -> _Previous | None:
         """The superframe that this one follows without a gap, if there is one."""
         previous = self._previous
@@ -345,17 +362,6 @@ class Receiver:
     def _opening(self, preamble: Preamble) -> Profile:
         """The profile with which superframes of this preamble are synchronised."""
         return next(profile for profile in self._profiles if profile.preamble == preamble)
-
-    def _unfit(self, profile: Profile) -> str:
-        """Why transmissions of this profile cannot be read from this input; empty if they can."""
-        if profile.lanes > self.channels:
-            return f"a transmission of profile {profile.name} needs a stereo recording"
-        if profile.sample_rate > _RATE_MARGIN * self.sample_rate:
-            return (
-                f"a transmission of profile {profile.name} needs a recording of "
-                f"{profile.sample_rate} Hz, not of {self.sample_rate} Hz"
-            )
-        return ""
 
     def _forget(self) -> None:
         """Drop samples that nothing can ask for any more."""
@@ -383,23 +389,3 @@ class Receiver:
                     frame,
                 )
             )
-
-
-def _variant(profile: Profile, header: BurstHeader) -> Profile:
-    """The profile that the header is of, among those that share this one's preamble; this one
-    itself where there is none."""
-    for other in profiles.values():
-        if other.preamble == profile.preamble and other.variant == header.variant != 0:
-            return other
-    return profile
-
-
-def _plausible(profile: Profile, header: BurstHeader) -> bool:
-    """Whether such a header is ever sent."""
-    if header.variant != profile.variant or header.speed > len(profile.speeds):
-        return False
-    speed = profile.speed(header.speed)
-    if profile.sync_repeats != profiles[profile.name].mode(speed).sync_repeats:
-        return False
-    full = speed.blocks
-    return header.data_blocks <= full and (header.last or header.data_blocks == full)

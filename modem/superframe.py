@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modem.constellation import map_bits
 from modem.fec.crc import crc24a
-from modem.fec.interleaver import block_slots, scrambling_sequence
+from modem.fec.interleaver import block_slots, deinterleave, interleave, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
@@ -25,6 +25,7 @@ from modem.profile import CRC_BITS, Profile, Speed
 
 # By what the known cells of a lane are turned: whatever real gains mix two lanes, none cancel.
 LANE_TURNS = (1, 1j)
+_AT_ONCE = 32  # blocks that are decoded, so that memory stays small
 _LOWEST_RATE = 0.21  # a code block that leaves cells over lengthens its parity down to this rate
 
 
@@ -64,7 +65,6 @@ class Layout:
     reference      (lanes * carriers,) cells of the pilots
     cells          (n,) positions of the data cells in the flattened grid
                    (symbols, lanes * carriers)
-    slots          (blocks, length) places of the coded bits among the bits of all data cells
     scramble       (n,) bits added to all those places
     code           of every block
     """
@@ -93,11 +93,15 @@ class Layout:
         slots = self.cells.size * speed.order
         length = min(slots // blocks, int(speed.k / min(_LOWEST_RATE, speed.rate)))
         self.code = LdpcCode(speed.k, length)
-        half = speed.order // 2
-        strength = np.tile(half - 1 - np.arange(speed.order) % half, self.cells.size)
-        self.slots = block_slots(strength, blocks, length)
         self.scramble = scrambling_sequence(slots)
         self._amplitude = np.float32(np.sqrt(waveform.carriers.size / loaded))
+
+    @property
+    def slots(self) -> NDArray[np.int32]:
+        """(blocks, length) places of the coded bits among the bits of all data cells; worked out
+        anew each time, as they take more memory than anything else in a layout would."""
+        blocks = self.data_blocks + self.parity_blocks
+        return block_slots(self.cells.size, self.speed.order, blocks, self.code.n)
 
     def encode(self, packets: Sequence[bytes]) -> NDArray[np.complex64]:
         """Packets of packet_bytes each, data_blocks of them, to cells (symbols, lanes * carriers),
@@ -114,8 +118,7 @@ class Layout:
         coded = self.code.encode(
             np.unpackbits(np.concatenate((blocks, _crc(blocks)), axis=1), axis=1)
         )
-        bits = self.scramble.copy()
-        bits[self.slots] ^= coded
+        bits = interleave(coded, self.scramble, self.speed.order)
         grid = np.zeros((self.symbols, self.reference.size), np.complex64)
         np.put_along_axis(grid, self.pilots, self.reference[self.pilots], axis=1)
         grid.reshape(-1)[self.cells] = map_bits(bits, self.speed.order, self.speed.shape)
@@ -123,11 +126,19 @@ class Layout:
 
     def decode(self, llr: NDArray[np.float32]) -> DecodedBlocks:
         """LLRs (cells, order) of the data cells, in the order of `cells`, to packets."""
-        flat = llr.reshape(-1) * (1 - 2 * self.scramble.astype(np.float32))
-        result = self.code.decode(flat[self.slots])
-        received = np.packbits(result.bits, axis=1)
+        llr = np.ascontiguousarray(llr, np.float32)
+        scramble = np.packbits(self.scramble)
+        count = self.data_blocks + self.parity_blocks
+        received = np.empty((count, self.speed.k // 8), np.uint8)
+        good = np.empty(count, bool)
+        for first in range(0, count, _AT_ONCE):
+            some = range(first, min(first + _AT_ONCE, count))
+            coded = deinterleave(llr, scramble, count, some, self.code.n)
+            result = self.code.decode(coded)
+            received[some.start : some.stop] = np.packbits(result.bits, axis=1)
+            good[some.start : some.stop] = result.converged
         blocks, crc = received[:, : -CRC_BITS // 8], received[:, -CRC_BITS // 8 :]
-        good = result.converged & (_crc(blocks) == crc).all(axis=1)
+        good &= (_crc(blocks) == crc).all(axis=1)
         failed = int((~good).sum())
         for group, parity in self._groups():
             lost = ~good[group]
@@ -143,13 +154,12 @@ class Layout:
     def _groups(self) -> Iterator[tuple[NDArray[np.int64], int]]:
         """The code words of the Reed-Solomon code, which are of limited length: blocks that belong
         together, data first, and how many of them are parity."""
-        count = -(-(self.data_blocks + self.parity_blocks) // MAX_BLOCKS)
-        for group in range(count):
-            data = np.arange(group, self.data_blocks, count)
-            parity = np.arange(
-                self.data_blocks + group, self.data_blocks + self.parity_blocks, count
-            )
-            yield np.concatenate((data, parity)), parity.size
+        blocks = self.data_blocks + self.parity_blocks
+        count = -(-blocks // MAX_BLOCKS)
+        for first in range(count):
+            # Dealt out in one row, data and parity together: else one group may be too long.
+            group = np.arange(first, blocks, count)
+            yield group, int((group >= self.data_blocks).sum())
 
 
 def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:

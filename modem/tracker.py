@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modem.constellation import hard_decide
-from modem.equalizer import ChannelSmoother, LongResponseSmoother, moving_average
+from modem.equalizer import (
+    TINY,
+    ChannelSmoother,
+    LongResponseSmoother,
+    equalise,
+    moving_average,
+)
 from modem.header import BurstHeader
 from modem.profile import Profile
 from modem.superframe import Layout
@@ -19,18 +25,17 @@ from modem.sync.clock import fit_from, fit_line, reliability, steady, track_dela
 from modem.sync.resampler import interpolate, interpolation_table
 from modem.transmitter import sync_cells
 
-TINY = 1e-20  # keeps the powers of digital silence off zero
 _MAX_PASSES = 6
 _CHANNEL_PASSES = 4  # the channel is refined by delays that are fitted against it, until
 _SETTLED = 0.01  # its change is this share of the noise: the next one would be a tenth of it
 _CLOCK_TOLERANCE = 0.02e-6  # a further pass is worth it above this change of the clock
+_SAME = 0.05  # shares by which noise and trust may change without a further estimate
 _LOOK_REACH = 12  # carriers on either side over which the noise is taken as equal
 SLIP_REACH_S = 0.045  # slips of two voice packets of 20 ms can be bridged
 COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the lowest speeds
 _CLOCK_SYMBOLS = 6  # fewer symbols tell less of the clock than the superframe before
 _FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
 _MAX_STEP = 8.0  # samples by which a symbol may come off the place predicted for it
-_ALL = slice(None)
 _PROBES = 4  # symbols that are looked for behind a slip
 
 
@@ -100,8 +105,11 @@ class SymbolTracker:
         seen = np.flatnonzero(looks > 0)
         power = float(np.average(np.abs(raw[seen]) ** 2, weights=looks[seen])) + TINY
         noise = 0.01 * power
+        ratio = 0.0
         for _ in range(3):
-            ratio = max(noise / max(power - noise, noise / 4), 1e-8)
+            before, ratio = ratio, max(noise / max(power - noise, noise / 4), 1e-8)
+            if abs(ratio - before) < _SAME * ratio:
+                break
             channel = smooth(ratio)
             error = np.abs(raw[seen] - channel[seen]) ** 2 * looks[seen]
             noise = float(error.mean()) + TINY
@@ -160,6 +168,7 @@ class SymbolTracker:
             track = self._fit_pilots(received[1:], plan.comb, channel)
         long_response = isinstance(self._smoothers[plan.speed.prefix], LongResponseSmoother)
         # A few symbols cannot tell a turn of the channel from a delay: refining would wander off.
+        sync_noise: float | None = None
         passes = 1 if short and not long_response else _CHANNEL_PASSES
         for number in range(passes):
             if np.median(track.coherence) <= _FOLLOWED:
@@ -167,7 +176,9 @@ class SymbolTracker:
             places, known = plan.comb, waveform.reference[plan.comb]
             if long_response and number:  # so many taps need more looks than the pilots are
                 places, known = self._decide(track, plan)
-            channel = self._improve(received, header, plan, track, places, known)
+            channel, sync_noise = self._improve(
+                received, header, plan, track, places, known, sync_noise
+            )
             change = float(np.mean(np.abs(channel - track.channel) ** 2))
             track = self._fit_pilots(received[1:], plan.comb, channel)
             noise = (1 - float(track.coherence.max()) ** 2) * float(np.mean(np.abs(channel) ** 2))
@@ -179,26 +190,21 @@ class SymbolTracker:
             gains=steady(track.gains, track.coherence),
         )  # fmt: skip
 
-    def settled(
-        self,
-        track: Track,
-        received: NDArray[np.complex64] | None = None,
-        symbols: slice = _ALL,
-    ) -> NDArray[np.complex64]:
-        """Cells (symbols, carriers) with the delays and gains of their symbols taken off, so that
-        the channel is all that is left; of the track's own cells, or of others received with the
-        delays and gains of some of its symbols."""
-        waveform = self.profile.numerology
-        cells = track.received if received is None else received
-        turn = np.outer(track.delays[symbols], waveform.carriers)
-        turned = cells * np.exp(2j * np.pi / waveform.fft_size * turn)
-        gains = track.gains[symbols, None]
-        return np.asarray(turned * np.conj(gains) / (np.abs(gains) ** 2 + TINY), np.complex64)
-
     def equalise(self, track: Track) -> NDArray[np.complex64]:
         """Cells (symbols, carriers) as they were sent, but for noise."""
-        power = np.abs(track.channel) ** 2 + TINY
-        return self.settled(track) * (np.conj(track.channel) / power)
+        return self.settle(track.received, track.delays, track.gains, track.channel)
+
+    def settle(
+        self,
+        received: NDArray[np.complex64],
+        delays: NDArray[np.float64],
+        gains: NDArray[np.complex128],
+        channel: NDArray[np.complex64],
+    ) -> NDArray[np.complex64]:
+        """Cells (symbols, carriers) with each symbol's delay and gain, and this channel taken
+        off."""
+        waveform = self.profile.numerology
+        return equalise(received, channel, delays, gains, waveform.carriers, waveform.fft_size)
 
     def _fit_pilots(
         self,
@@ -229,9 +235,11 @@ class SymbolTracker:
         track: Track,
         places: NDArray[np.int64],
         cells: NDArray[np.complex64],
-    ) -> NDArray[np.complex64]:
+        sync_noise: float | None,
+    ) -> tuple[NDArray[np.complex64], float]:
         """The channel from all that is known: cells (symbols, p) of every symbol at these places,
-        and the sync symbol as far as it agrees with them (a drop-out may have hit it)."""
+        and the sync symbol as far as it agrees with them (a drop-out may have hit it). And the
+        noise of the sync symbol, which does not change from pass to pass; None to find it."""
         waveform, prefix = self.profile.numerology, plan.speed.prefix
         turn = np.exp(
             2j * np.pi / waveform.fft_size * track.delays[:, None] * waveform.carriers[places]
@@ -251,19 +259,26 @@ class SymbolTracker:
         np.add.at(looks, places, energy * each)
         np.add.at(total, places, seen * each)
         known = np.zeros(waveform.carriers.size, np.complex64)
-        sync_noise = np.inf
-        if header is not None:
+        if header is None:
+            sync_noise = np.inf
+        else:
             sync = self.without_preamble(received[0], header, track.channel, prefix)
             known, _ = self._fit_sync(sync, header, track.channel)
-            sync_noise = float(self.estimate_channel(known, np.ones(known.size), prefix)[1].mean())
+            if sync_noise is None:
+                every = np.ones(known.size)
+                sync_noise = float(self.estimate_channel(known, every, prefix)[1].mean())
+        assert sync_noise is not None
         channel = track.channel
+        trust = -1.0
         for _ in range(2):
             error = float(np.average(np.abs(seen - channel[places] * energy) ** 2, weights=each))
-            trust = min(error / sync_noise, 1.0)
+            before, trust = trust, min(error / sync_noise, 1.0)
+            if abs(trust - before) <= _SAME * trust:
+                break
             mean = (total + trust * known) / np.maximum(looks + trust, 1e-9)
             raw = mean.astype(np.complex64)
             channel, _ = self.estimate_channel(raw, looks + trust, prefix)
-        return channel
+        return channel, sync_noise
 
     def _decide(
         self, track: Track, plan: Layout

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.equalizer import moving_average
+from modem.equalizer import TINY, moving_average
 from modem.header import BurstHeader, read_header
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.sync.line_search import agreement, find_line
-from modem.tracker import SLIP_REACH_S, TINY, SymbolTracker, Track
+from modem.tracker import SLIP_REACH_S, SymbolTracker, Track
 from modem.transmitter import all_sync_cells, header_indices
 
 _CLOCK_REACH = 280e-6  # clocks beyond are not looked for

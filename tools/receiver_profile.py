@@ -56,7 +56,11 @@ _STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (WeakReader, "follow"),
     ),
     "equaliser, noise": ((Demodulator, "demodulate"),),
-    "demapper": ((demodulator, "soft_demap"), (header, "soft_demap")),
+    "demapper": (
+        (demodulator, "soft_demap"),
+        (header, "soft_demap"),
+        (superframe, "deinterleave"),
+    ),
     "LDPC": ((LdpcCode, "decode"),),
     "CRC, Reed-Solomon": ((superframe, "_crc"), (superframe, "rs_recover")),
 }
@@ -194,6 +198,7 @@ def draw(rows: list[Measured], target: Path) -> None:
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(12, 4.6), dpi=100, facecolor="white", layout="constrained")
         canvas = FigureCanvasAgg(figure)
+        figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
         axes = figure.subplots()
         places = np.arange(len(rows))
         done = np.zeros(len(rows))

@@ -22,7 +22,15 @@ def cut(signal: Signal, _rng: np.random.Generator, start_s: float, end_s: float)
 def stereo(signal: Signal, _rng: np.random.Generator, side: str) -> Signal:
     """Two channels, (n, 2): the signal on one side and silence on the other."""
     if signal.samples.ndim != 1:
-        raise ChannelError("stereo needs a mono signal, this one has several channels already")
+        raise ChannelError("it needs a mono signal, this one has several channels already")
     out = np.zeros((signal.samples.size, 2), np.float32)
     out[:, 0 if side == "left" else 1] = signal.samples
     return signal.holding(out)
+
+
+def crosstalk(signal: Signal, _rng: np.random.Generator, gain_db: float) -> Signal:
+    """Each of two sides gets the other one's signal added, at gain_db."""
+    x = signal.samples
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ChannelError("it needs a stereo signal of two channels")
+    return signal.holding(x + np.float32(10 ** (gain_db / 20)) * x[:, ::-1])

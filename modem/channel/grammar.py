@@ -47,16 +47,14 @@ class Channel:
         return x, sample_rate
 
     def _step(self, position: int, link: Link, x: Samples, rate: int) -> tuple[Samples, int]:
-        if x.ndim == 1:
-            return self._one_side(position, link, x, rate, 0)
-        sides = [self._one_side(position, link, x[:, i], rate, i) for i in range(x.shape[1])]
-        if any(samples.ndim != 1 for samples, _ in sides):
-            raise ChannelError(f"'{link.text}' needs a mono signal, this one has several channels")
+        if x.ndim == 1 or steps[link.name].together:
+            return self._applied(position, link, x, rate, 0)
+        sides = [self._applied(position, link, x[:, i], rate, i) for i in range(x.shape[1])]
         if not sides:
             return x, rate
         return np.stack([samples for samples, _ in sides], axis=1), sides[0][1]
 
-    def _one_side(
+    def _applied(
         self, position: int, link: Link, x: Samples, rate: int, side: int
     ) -> tuple[Samples, int]:
         step = steps[link.name]

@@ -16,7 +16,8 @@ class ChannelError(ValueError):
 
 
 class Signal(NamedTuple):
-    """One mono signal: samples (n,) float32, full scale 1, at sample_rate [Hz]."""
+    """One mono signal: samples (n,) float32, full scale 1, at sample_rate [Hz]; for steps that act
+    on all sides together (n, sides) where there are several."""
 
     samples: Samples
     sample_rate: int

@@ -23,6 +23,7 @@ class Step:
     example     a valid use
     per_side    two channels of a stereo signal get different random numbers, as noise does;
                 otherwise the same, as events in time do
+    together    it is given all sides of a stereo signal at once, otherwise one after the other
     """
 
     function: Callable[..., Signal]
@@ -30,6 +31,7 @@ class Step:
     help: str
     example: str
     per_side: bool = False
+    together: bool = False
 
 
 _LEVEL = Number("a level in dBFS", -200, 20)
@@ -172,6 +174,7 @@ steps: Mapping[str, Step] = MappingProxyType(
             Choice(tuple(tape.GRADES), default="typical"),
             "cassette: saturation, hiss, drop-outs, speed error, wow and flutter",
             "tape=poor",
+            together=True,
         ),
         "silence": Step(
             edit.silence,
@@ -190,6 +193,14 @@ steps: Mapping[str, Step] = MappingProxyType(
             Choice(("left", "right")),
             "two channels with the signal on one side and silence on the other",
             "stereo=right",
+            together=True,
+        ),
+        "crosstalk": Step(
+            edit.crosstalk,
+            Number("a number of dB, at most 0", -200, 0),
+            "each side of a stereo signal gets the other one's signal too, at this many dB",
+            "crosstalk=-40",
+            together=True,
         ),
     }
 )

@@ -58,19 +58,32 @@ def tape(signal: Signal, rng: np.random.Generator, grade: str) -> Signal:
     """Band limits, saturation, drop-outs, hiss, then speed error, wow, flutter and scrape.
 
     The recording level is set from the signal's active power; the level comes back as it was.
+    The tracks of a stereo signal lie side by side: they share the tape's motion and drop-outs, but
+    not the hiss.
     """
-    quality = GRADES[grade]
+    tracks = np.atleast_2d(signal.samples.T)
+    motion, *hisses = rng.integers(1 << 62, size=1 + len(tracks))
+    played = [
+        _track(signal.holding(track), GRADES[grade], int(motion), np.random.default_rng(hiss))
+        for track, hiss in zip(tracks, hisses, strict=True)
+    ]
+    return signal.holding(played[0] if signal.samples.ndim == 1 else np.stack(played, axis=1))
+
+
+def _track(signal: Signal, quality: Grade, motion: int, hisses: np.random.Generator) -> Samples:
+    """motion: seed of what all tracks share."""
+    rng = np.random.default_rng(motion)
     power = active_power(signal)
     if power == 0:
-        return signal
+        return np.zeros(round(signal.samples.size / (1 + quality.speed_error)), np.float32)
     reference = math.sqrt(power) * 10 ** (-_RECORDING_DB / 20)
     x = _saturated(_band_limited(signal, quality.top_hz), signal.sample_rate, reference)
     _drop_out(x, signal.sample_rate, rng, quality.dropouts)
     hiss = np.float32(reference * 10 ** (-quality.snr_db / 20))
     for start in range(0, x.size, _BLOCK):
         part = x[start : start + _BLOCK]
-        part += hiss * rng.standard_normal(part.size, dtype=np.float32)
-    return signal.holding(_played(x, signal.sample_rate, rng, quality))
+        part += hiss * hisses.standard_normal(part.size, dtype=np.float32)
+    return _played(x, signal.sample_rate, rng, quality)
 
 
 def _band_limited(signal: Signal, top_hz: float) -> Samples:

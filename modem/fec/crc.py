@@ -1,14 +1,10 @@
-"""Cyclic redundancy checks of many blocks at once.
-
-A CRC is linear: the check of a block is the exclusive-or of what each byte
-contributes at its distance from the end. One table holds those contributions,
-so that a whole batch is one gather and one reduction.
-"""
+"""Cyclic redundancy checks of many blocks at once, a byte at a time."""
 
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
@@ -37,27 +33,28 @@ def _crc(blocks: Bytes, width: int, polynomial: int, initial: int) -> Words:
     if blocks.ndim != 2 or blocks.dtype != np.uint8 or blocks.shape[1] < size:
         got = f"{blocks.shape} {blocks.dtype}"
         raise ValueError(f"blocks must be (blocks, length >= {size}) uint8, got {got}")
-    length = blocks.shape[1]
-    # The initial register acts as if it were added to the first bits.
-    start = np.zeros(length, np.uint8)
-    start[:size] = list(initial.to_bytes(size, "big"))
-    table = _contributions(width, polynomial, 1 << (length - 1).bit_length())
-    distance = np.arange(length - 1, -1, -1)
-    return np.bitwise_xor.reduce(table[distance, blocks ^ start], axis=1)
+    check = np.empty(blocks.shape[0], np.uint32)
+    _divide(np.ascontiguousarray(blocks), width, initial, _table(width, polynomial), check)
+    return check
 
 
-@lru_cache(maxsize=8)
-def _contributions(width: int, polynomial: int, length: int) -> Words:
-    """Check of each byte value followed by 0 to length - 1 zero bytes: (length, 256)."""
-    top = width - 8
-    mask = np.uint32((1 << width) - 1)
-    register = np.arange(256, dtype=np.uint32) << top
+@lru_cache(maxsize=2)
+def _table(width: int, polynomial: int) -> Words:
+    """(256,) what a byte that leaves the register at its top adds to it."""
+    register = np.arange(256, dtype=np.uint32) << (width - 8)
     for _ in range(8):
         high = register >> (width - 1)
-        register = ((register << 1) ^ high * np.uint32(polynomial)) & mask
-    table = np.empty((length, 256), np.uint32)
-    table[0] = register
-    for distance in range(1, length):
-        before = table[distance - 1]
-        table[distance] = ((before << 8) & mask) ^ register[before >> top]
-    return table
+        register = ((register << 1) ^ high * np.uint32(polynomial)) & np.uint32((1 << width) - 1)
+    return np.asarray(register, np.uint32)
+
+
+@njit(cache=True, nogil=True)
+def _divide(blocks: Bytes, width: int, initial: int, table: Words, check: Words) -> None:
+    """Fill check (blocks,) with the register's state behind each block."""
+    mask = (1 << width) - 1
+    for i in range(blocks.shape[0]):
+        register = initial
+        for j in range(blocks.shape[1]):
+            top = (register >> (width - 8)) ^ blocks[i, j]
+            register = ((register << 8) & mask) ^ table[top]
+        check[i] = register

@@ -101,17 +101,15 @@ class LdpcCode:
         llr = np.ascontiguousarray(llr, np.float32)
         if llr.ndim != 2 or llr.shape[1] != self.n:
             raise ValueError(f"llr must be (blocks, {self.n}), got {llr.shape}")
-        llr = np.clip(llr, -_SURE, _SURE)
-        unknown = np.isnan(llr)
-        if unknown.any():
-            llr[unknown] = 0
         lifted = self._lifted
         blocks = llr.shape[0]
         bits = np.empty((blocks, self.k), np.uint8)
         converged = np.empty(blocks, np.bool_)
         iterations = np.empty(blocks, np.int32)
+        limited = np.clip(llr, -_SURE, _SURE)
+        limited[np.isnan(limited)] = 0
         decode_blocks(
-            llr,
+            limited,
             lifted.sent,
             (lifted.columns, lifted.z),
             lifted.filler,

@@ -120,8 +120,8 @@ class PreambleDetector:
             spectrum = np.fft.rfft(block)
             power = np.fft.irfft(spectrum * self._band, _BLOCK)
             energy = np.concatenate(([0.0], np.cumsum(power * power, dtype=np.float64)))
-            products = self._templates * spectrum[: _BLOCK // 2]
-            even = np.fft.ifft(products)
+            products = np.asarray(self._templates * spectrum[: _BLOCK // 2], np.complex64)
+            even = np.asarray(np.fft.ifft(products), np.complex64)
             hints = np.empty(len(even), np.bool_)
             limits = _HINT * self._thresholds
             _find_hints(even, energy, self._lengths, limits, self._hop, hints)

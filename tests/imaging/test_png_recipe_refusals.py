@@ -61,7 +61,6 @@ def test_damaged_files_are_left_alone(landscape, spoil):
         {"pack": lambda rows: b""},
         {"after": chunk(b"tIME", bytes(7)) + chunk(b"IDAT", b"")},
     ],
-    ids=str,
 )
 def test_files_that_cannot_be_imitated_are_left_alone(landscape, options):
     assert imaging.pack_png(make_png(landscape[:32], **options)) is None

@@ -1,5 +1,7 @@
 """Where code blocks lie in a superframe, and what comes back out of it."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import reedsolo
@@ -25,7 +27,7 @@ def random_packets(plan: Layout, seed: int = 1) -> list[bytes]:
 
 def amplitude(plan: Layout) -> float:
     """Of the payload's cells: that of all carriers shared by those that are loaded."""
-    return float(np.sqrt(plan.profile.numerology.carriers.size / plan.loaded.size))
+    return float(np.sqrt(plan.reference.size / plan.loaded.size))
 
 
 def clean_llrs(plan: Layout, packets: list[bytes], size: float = 8.0) -> np.ndarray:
@@ -53,19 +55,20 @@ def clean_llrs(plan: Layout, packets: list[bytes], size: float = 8.0) -> np.ndar
 @ladder
 def test_blocks_lie_in_distinct_places_of_the_grid(profile: Profile, speed: Speed) -> None:
     plan = layout(profile, speed, speed.blocks)
-    width = profile.numerology.carriers.size
+    width = profile.lanes * profile.numerology.carriers.size
     assert plan.symbols <= speed.symbols
     assert plan.parity_blocks == parity_blocks(speed.blocks)
     slots = plan.slots
     assert slots.shape[0] == speed.blocks + plan.parity_blocks
-    assert np.unique(slots).size == slots.size
+    assert np.bincount(slots.ravel()).max() == 1
     assert slots.max() < plan.cells.size * speed.order
-    assert np.unique(plan.cells).size == plan.cells.size
+    assert np.bincount(plan.cells).max() == 1
     assert plan.cells.max() < plan.symbols * width
     # No data on pilots, none above the highest carrier that is loaded.
     pilots = plan.pilots + np.arange(plan.symbols)[:, None] * width
     assert np.intersect1d(plan.cells, pilots).size == 0
-    hz = profile.numerology.carriers[plan.cells % width] * profile.sample_rate
+    bins = np.tile(profile.numerology.carriers, profile.lanes)
+    hz = bins[plan.cells % width] * profile.sample_rate
     assert hz.max() / profile.numerology.fft_size <= speed.top_hz
     # The rate on the air is the nominal one, or lower where there is room.
     assert plan.code.k / plan.code.n <= speed.rate * 1.02
@@ -86,16 +89,16 @@ def test_cells_have_unit_power_and_no_pattern(profile: Profile, speed: Speed) ->
     """Even for packets of zeros, thanks to the scrambler."""
     plan = layout(profile, speed, speed.blocks)
     grid = plan.encode([bytes(speed.packet_bytes)] * speed.blocks)
-    assert grid.shape == (plan.symbols, profile.numerology.carriers.size)
+    carriers = profile.numerology.carriers.size
+    assert grid.shape == (plan.symbols, profile.lanes * carriers)
     grid /= amplitude(plan)
     used = grid.reshape(-1)[plan.cells]
     assert np.mean(np.abs(used) ** 2) == pytest.approx(1, abs=0.08)
     assert abs(used.mean()) < 0.06
-    np.testing.assert_allclose(
-        np.take_along_axis(grid, plan.pilots, axis=1),
-        profile.numerology.reference[plan.pilots],
-        rtol=1e-5,
-    )
+    reference = profile.numerology.reference
+    for symbol, pilots in zip(grid, plan.comb, strict=True):
+        for lane, cells in enumerate(symbol.reshape(profile.lanes, carriers)):
+            np.testing.assert_allclose(cells[pilots], reference[pilots] * 1j**lane, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", list(modem.profiles))
@@ -103,7 +106,8 @@ def test_every_number_of_packets_fits(name: str) -> None:
     profile = modem.profiles[name]
     speed = profile.speeds[-1]
     symbols = []
-    for count in range(1, speed.blocks + 1, max(speed.blocks // 30, 1)):
+    looks = 5 if profile.variant else 30
+    for count in range(1, speed.blocks + 1, max(speed.blocks // looks, 1)):
         plan = Layout(profile, speed, count)
         packets = random_packets(plan, count)
         assert plan.decode(clean_llrs(plan, packets)).packets == packets
@@ -143,6 +147,42 @@ def test_reed_solomon_restores_as_many_blocks_as_there_is_parity() -> None:
     assert found.packets == packets
 
 
+def groups_of(plan: Layout) -> list[list[int]]:
+    """Blocks, data and then parity, dealt out in turn to as few groups as hold them by 255."""
+    total = plan.data_blocks + plan.parity_blocks
+    count = next(g for g in range(1, total + 1) if g * 255 >= total)
+    groups: list[list[int]] = [[] for _ in range(count)]
+    for block in range(total):
+        groups[block % count].append(block)
+    return groups
+
+
+@pytest.mark.parametrize("data_blocks", [300, 495, 537])
+def test_each_group_of_a_large_superframe_is_repaired_on_its_own(data_blocks: int) -> None:
+    profile = modem.profiles["stereo192"]
+    plan = Layout(profile, profile.speeds[-1], data_blocks)
+    packets = random_packets(plan)
+    llr = clean_llrs(plan, packets)
+    groups = groups_of(plan)
+    assert len(groups) > 1
+    assert max(len(group) for group in groups) <= 255
+    parity = [sum(block >= data_blocks for block in group) for group in groups]
+    assert min(parity) >= data_blocks // 32 // len(groups)
+    rng = np.random.default_rng(data_blocks)
+    gone = [rng.choice(g, p, replace=False).tolist() for g, p in zip(groups, parity, strict=True)]
+    found = plan.decode(deleted(plan, llr, [*chain(*gone)]))
+    assert found.packets == packets
+    assert found.failed == sum(parity)
+    # One more in one group: what it lost stays lost, the others do not care.
+    hurt = int(rng.integers(len(groups)))
+    there = [block for block in groups[hurt] if block < data_blocks and block not in gone[hurt]]
+    gone[hurt].append(int(rng.choice(there)))
+    found = plan.decode(deleted(plan, llr, [*chain(*gone)]))
+    lost = {block for block in gone[hurt] if block < data_blocks}
+    assert {i for i, packet in enumerate(found.packets) if packet is None} == lost
+    assert all(found.packets[i] == packets[i] for i in range(data_blocks) if i not in lost)
+
+
 def test_a_block_that_decodes_to_something_else_is_an_erasure_too() -> None:
     """A code word of other data: all parity checks hold, only the CRC tells."""
     profile = modem.profiles["cable"]
@@ -158,19 +198,22 @@ def test_a_block_that_decodes_to_something_else_is_an_erasure_too() -> None:
     assert found.failed == 1
 
 
-def test_parity_is_that_of_reedsolo() -> None:
+@pytest.mark.parametrize("name", ["cable", "stereo192"])
+def test_parity_is_that_of_reedsolo(name: str) -> None:
     """Read back from the cells with nothing but the LDPC decoder in between."""
-    profile = modem.profiles["cable"]
+    profile = modem.profiles[name]
     speed = profile.speeds[-1]
     plan = layout(profile, speed, speed.blocks)
     packets = random_packets(plan)
     flat = clean_llrs(plan, packets).reshape(-1) * (1 - 2.0 * plan.scramble)
     blocks = np.packbits(plan.code.decode(flat[plan.slots].astype(np.float32)).bits, axis=1)
     blocks = blocks[:, : speed.packet_bytes]
-    codec = reedsolo.RSCodec(plan.parity_blocks)
-    for column in (0, 1, 500, speed.packet_bytes - 1):
-        word = codec.encode(bytes(blocks[: plan.data_blocks, column]))
-        assert bytes(word) == blocks[:, column].tobytes()
+    for group in groups_of(plan):
+        data = [block for block in group if block < plan.data_blocks]
+        codec = reedsolo.RSCodec(len(group) - len(data))
+        for column in (0, 1, 500, speed.packet_bytes - 1):
+            word = codec.encode(bytes(blocks[data, column]))
+            assert bytes(word) == blocks[group, column].tobytes()
 
 
 @pytest.mark.parametrize("name", list(modem.profiles))
@@ -212,7 +255,8 @@ def test_net_rate_and_names_are_those_of_the_layout(profile: Profile, speed: Spe
     # A superframe may get by with a symbol less than the table allows for.
     assert 0.92 * rate < speed.net_bps < 1.005 * rate
     assert speed.packet_bytes == (speed.k - 24) // 8
-    assert ("QPSK" if speed.order == 2 else f"{2**speed.order}-QAM") in speed.name
+    points = f"2^{speed.order}" if speed.order > 12 else f"{2**speed.order}"
+    assert ("QPSK" if speed.order == 2 else f"{points}-QAM") in speed.name
 
 
 @pytest.mark.parametrize("name", list(modem.profiles))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from dialtone.__main__ import run
+from dialtone.output import rate
 
 import modem
 
@@ -72,6 +73,8 @@ def test_help_loads_nothing_but_what_reads_the_command_line():
         (["send", "{file}", "--plain", "-o", "x.wav", "--pixels"], "picture"),
         (["send", "{file}", "--plain", "-o", "x.wav", "--fit", "5"], "picture"),
         (["send", "{file}", "--plain", "-o", "x.mp3", "--mp3-kbps", "77"], "kbit/s"),
+        (["send", "{file}", "--plain", "-o", "x.mp3", "-p", "stereo"], "profile stereo needs more"),
+        (["send", "{file}", "--plain", "-o", "x.mp3", "-p", "cable96", "-s", "3"], "MP3 file is"),
         (["send", "missing.bin", "--plain", "-o", "x.wav"], "no such file"),
         (["send", "{folder}", "--plain", "-o", "x.wav"], "folder"),
         (["send", "{file}", "--passphrase-file", "missing", "-o", "x.wav"], "no such file"),
@@ -83,6 +86,7 @@ def test_help_loads_nothing_but_what_reads_the_command_line():
         (["receive", "{folder}"], "directory"),
         (["receive", "{speech}", "-d", "{file}"], "not a folder"),
         (["receive", "{speech}", "--rate", "8000"], "--rate"),
+        (["receive", "{speech}", "--channels", "2"], "--channels"),
         (["inspect", "{text}"], "not an audio file"),
         (["channel", "{speech}", "x.wav"], "no channel"),
         (["channel", "{speech}"], "output file"),
@@ -126,7 +130,8 @@ def test_profiles_as_json(dialtone):
     answer = dialtone("profiles", "--json")
     assert answer.code == 0
     rows = answer.events
-    assert {row["profile"] for row in rows} == {"phone", "mp3", "cable", "air"}
+    assert {row["profile"] for row in rows} == set(modem.profiles)
+    assert len(rows) == sum(len(profile.speeds) for profile in modem.profiles.values())
     for row in rows:
         assert {"profile", "speed", "net_bps", "snr_db", "seconds_per_100kB"} <= row.keys()
         # 800 000 bits at the net rate, give or take what does not fill a superframe.
@@ -134,11 +139,17 @@ def test_profiles_as_json(dialtone):
         assert ideal * 0.9 < row["seconds_per_100kB"] < ideal * 1.1 + 2
 
 
-def test_profiles_for_people_mark_the_default(dialtone):
+def test_profiles_for_people_show_every_rate_and_mark_the_defaults(dialtone):
     answer = dialtone("profiles")
     assert answer.code == 0
     assert answer.out == ""
-    assert answer.err.count("default") == len(modem.profiles)
+    assert max(map(len, answer.err.splitlines())) <= 144
+    for profile in modem.profiles.values():
+        assert profile.description in answer.err
+        for speed in profile.speeds:
+            assert rate(speed.net_bps) in answer.err
+    # A heading, and one for each ladder; the profiles of several rates and lanes share one.
+    assert answer.err.count("default") == 1 + 5
 
 
 def test_channel_list_shows_steps_and_bundles(dialtone):

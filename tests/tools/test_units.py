@@ -27,6 +27,7 @@ from modem import channel
         (output.size(1_200_000), "1.20 MB"),
         (output.rate(850), "850 bit/s"),
         (output.rate(16_340), "16.3 kbit/s"),
+        (output.rate(1_187_000), "1.19 Mbit/s"),
         (output.count(1, "packet"), "1 packet"),
         (output.count(12_000, "packet"), "12,000 packets"),
     ],

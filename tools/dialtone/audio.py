@@ -81,19 +81,25 @@ class AudioSource:
 
 
 def open_audio(
-    path: str | os.PathLike[str], raw_rate: int | None = None, stdin: IO[bytes] | None = None
+    path: str | os.PathLike[str],
+    raw_rate: int | None = None,
+    stdin: IO[bytes] | None = None,
+    raw_channels: int = 1,
 ) -> AudioSource:
     """Open an audio file, or `-` for raw samples on standard input.
 
-    path      WAV, FLAC, MP3, OGG, AIFF, ...: the content decides, not the name
-    raw_rate  sample rate [Hz] of `-`, which carries signed 16-bit little-endian mono samples
+    path          WAV, FLAC, MP3, OGG, AIFF, ...: the content decides, not the name
+    raw_rate      sample rate [Hz] of `-`, which carries signed 16-bit little-endian samples
+    raw_channels  of `-`, interleaved
     Raises AudioError for what is missing, unreadable, empty or not audio.
     """
     if str(path) == "-":
         if raw_rate is None or raw_rate < 1:
             raise AudioError("raw samples on standard input need a sample rate")
         stream = sys.stdin.buffer if stdin is None else stdin
-        return AudioSource(lambda _: _raw_chunks(stream), lambda: None, raw_rate, 1, None)
+        return AudioSource(
+            lambda _: raw_chunks(stream, raw_channels), lambda: None, raw_rate, raw_channels, None
+        )
     place = Path(path)
     file = _open_file(place)
     frames = file.frames if file.frames < 1 << 62 else None
@@ -206,17 +212,21 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _raw_chunks(stream: IO[bytes]) -> Iterator[NDArray[np.float32]]:
-    """s16le samples as they arrive; half a sample at the end of the stream is dropped."""
+def raw_chunks(
+    stream: IO[bytes], channels: int, dtype: str = "<i2", full_scale: float = 32768.0
+) -> Iterator[NDArray[np.float32]]:
+    """Interleaved samples (n, channels) as they arrive; part of a frame at the end is dropped."""
     read = getattr(stream, "read1", stream.read)
+    frame_bytes = np.dtype(dtype).itemsize * channels
     held = b""
-    while data := read(2 * CHUNK_FRAMES):
-        data = held + data
-        whole = len(data) - len(data) % 2
-        held = data[whole:]
-        samples = np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
-        for start in range(0, samples.size, CHUNK_FRAMES):
-            yield samples[start : start + CHUNK_FRAMES, None]
+    while data := read(frame_bytes * CHUNK_FRAMES):
+        held += data
+        whole = len(held) - len(held) % frame_bytes
+        samples = np.frombuffer(held[:whole], dtype).astype(np.float32) / np.float32(full_scale)
+        held = held[whole:]
+        frames = samples.reshape(-1, channels)
+        for start in range(0, len(frames), CHUNK_FRAMES):
+            yield frames[start : start + CHUNK_FRAMES]
 
 
 def write_audio(
@@ -228,8 +238,8 @@ def write_audio(
 ) -> "AudioSink":
     """Begin an audio file: .wav and .flac with 16 bits, .mp3 at a constant bit rate.
 
-    path  `-` is raw signed 16-bit little-endian samples on standard output; a device or a pipe
-          (/dev/null) is written in place, as WAV unless its name says otherwise
+    path  `-` is raw signed 16-bit little-endian samples, interleaved, on standard output; a
+          device or a pipe (/dev/null) is written in place, as WAV unless its name says otherwise
     kbps  of an MP3, 128 when not given
     Raises AudioError for an unknown kind of file, a bit rate that MP3 lacks, an unwritable place.
     """

@@ -101,7 +101,8 @@ def _split(program: str) -> str:
 
 
 def _kbps(bits_per_second: float) -> str:
-    return f"{bits_per_second / 1e3:.3g}" if bits_per_second else "-"
+    kbps = bits_per_second / 1e3
+    return (f"{kbps:.0f}" if kbps >= 100 else f"{kbps:.3g}") if kbps else "-"
 
 
 def _share(row: "Row | None") -> str:

@@ -23,6 +23,8 @@ from dialtone.options import (
     PassphrasePrompt,
     Plain,
     ProfileName,
+    RawChannels,
+    RawRate,
     Repair,
     Repeat,
     Seed,
@@ -80,8 +82,8 @@ def send(
             "-o",
             "--output",
             metavar="OUT",
-            help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit mono samples at "
-            "the profile's rate to stdout.",
+            help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit samples at the "
+            "profile's rate to stdout, mono, or both sides interleaved for a stereo profile.",
         ),
     ] = None,
     profile: ProfileName = None,
@@ -117,6 +119,7 @@ def send(
       dialtone send photo.png --plain --fit 20 -o photo.wav      a picture in 20 seconds
       dialtone send big.zip --plain -p cable --dry-run           how long would it take?
       tar c notes | dialtone send - --plain -p cable -o - | aplay -f S16_LE -r 48000
+      dialtone send photo.png --plain -p stereo -o - | aplay -f S16_LE -r 48000 -c 2
     """
     from dialtone.send import SendOptions, send_file
 
@@ -147,23 +150,14 @@ def receive(
         typer.Argument(
             metavar="IN|-",
             help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
-            "stream or raw 16-bit mono samples.",
+            "stream or raw 16-bit samples.",
         ),
     ],
     folder: Folder = Path(),
     passphrase_file: PassphraseFile = None,
     passphrase_prompt: PassphrasePrompt = False,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            "--rate",
-            metavar="HZ",
-            min=8000,
-            max=192000,
-            help="Sample rate of raw samples on stdin. Default: the rates of all profiles are "
-            "tried at once.",
-        ),
-    ] = None,
+    rate: RawRate = None,
+    channels: RawChannels = None,
     once: Annotated[
         bool, typer.Option("--once", help="Stop after the first complete transfer.")
     ] = False,
@@ -189,6 +183,7 @@ def receive(
       dialtone receive photo.wav --passphrase-prompt -d inbox
       dialtone receive call.mp3 -d inbox --json
       arecord -f S16_LE -r 48000 | dialtone receive - --once --timeout 60
+      arecord -f S16_LE -r 192000 -c 2 | dialtone receive - --rate 192000 --channels 2
     """
     from dialtone.receive import ReceiveOptions, receive_file
 
@@ -198,6 +193,7 @@ def receive(
             folder=folder,
             keys=KeyOptions(passphrase_file, passphrase_prompt),
             rate=rate,
+            channels=channels,
             once=once,
             timeout_s=timeout,
         ),

@@ -72,14 +72,14 @@ def pass_through(
     import numpy as np
 
     import framing
-    from dialtone.pipeline import Delivered, Receiving
+    from dialtone.pipeline import Delivered, Receiving, after_quiet
 
     begun = time.process_time()
     made = np.concatenate(list(sending.samples()))
     sent = time.process_time()
     sample_rate = sending.profile.sample_rate
-    quiet = np.zeros(round(quiet_before_s * sample_rate), np.float32)
-    heard, heard_rate = channel.apply(np.concatenate((quiet, made)), sample_rate)
+    quiet = round(quiet_before_s * sample_rate)
+    heard, heard_rate = channel.apply(after_quiet(made, quiet), sample_rate)
 
     received: framing.Received | None = None
     with closing(framing.Inbox(folder, passphrase=keys.opening(sending.key))) as inbox:

@@ -50,6 +50,27 @@ Repair = Annotated[
         "lost superframe.",
     ),
 ]
+RawRate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate",
+        metavar="HZ",
+        min=8000,
+        max=192000,
+        help="Sample rate of raw samples on stdin. Default: the rates of all profiles are tried at "
+        "once.",
+    ),
+]
+RawChannels = Annotated[
+    int | None,
+    typer.Option(
+        "--channels",
+        metavar="N",
+        min=1,
+        max=2,
+        help="Channels of raw samples on stdin, 2 for interleaved stereo. Default: 1.",
+    ),
+]
 Folder = Annotated[
     Path, typer.Option("-d", "--directory", metavar="DIR", help="Folder for what is received.")
 ]

@@ -164,9 +164,11 @@ def size(n_bytes: float) -> str:
 
 
 def rate(bits_per_second: float) -> str:
-    """A bit rate for people: 850 bit/s, 16.3 kbit/s."""
+    """A bit rate for people: 850 bit/s, 16.3 kbit/s, 1.19 Mbit/s."""
     if bits_per_second < 1000:
         return f"{bits_per_second:.0f} bit/s"
+    if bits_per_second >= 1e6:
+        return f"{bits_per_second / 1e6:.2f} Mbit/s"
     return f"{bits_per_second / 1e3:.1f} kbit/s"
 
 

@@ -78,7 +78,7 @@ class Sending:
         self.speed = speed
         self.key = key
         self.packets = 0
-        self.n_samples = 0
+        self.n_frames = 0
         self._transmitter = modem.Transmitter(profile, speed.number)
         self._outgoing = framing.Outgoing(
             payload.stream,
@@ -134,10 +134,11 @@ class Sending:
     @property
     def air_seconds(self) -> float:
         """Air time of the samples made so far [s]."""
-        return self.n_samples / self.profile.sample_rate
+        return self.n_frames / self.profile.sample_rate
 
     def samples(self) -> Iterator["Samples"]:
-        """The transmission, piece by piece: float32 at the profile's rate."""
+        """The transmission, piece by piece: float32 at the profile's rate, (n,) or, for a profile
+        of two lanes, (n, 2)."""
         for packet in self._outgoing:
             self.packets += 1
             yield self._counted(self._transmitter.process([packet]))
@@ -148,7 +149,7 @@ class Sending:
         self._outgoing.close()
 
     def _counted(self, samples: "Samples") -> "Samples":
-        self.n_samples += samples.size
+        self.n_frames += len(samples)
         return samples
 
 
@@ -236,7 +237,7 @@ class Receiving:
     signals: list[Signal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.n_samples = 0
+        self.n_frames = 0
         self.transfers: set[str] = set()  # numbers of the transfers of which packets came
         self._read_until_s = 0.0
         self._receivers = {
@@ -252,12 +253,12 @@ class Receiving:
     @property
     def seconds(self) -> float:
         """Length of the sound so far [s]."""
-        return self.n_samples / self.sample_rate
+        return self.n_frames / self.sample_rate
 
     def process(self, chunk: "Samples") -> Iterator[Outcome]:
         """Take samples, (n,) or (n, channels) float32; yields what became of them."""
         for piece in pieces(chunk, _PIECE):
-            self.n_samples += len(piece)
+            self.n_frames += len(piece)
             yield from self._process(piece)
 
     def run(self, samples: "Samples") -> Iterator[Outcome]:
@@ -287,6 +288,8 @@ class Receiving:
             if isinstance(event, modem.Acquired):
                 self._receivers = {rate: self._receivers[rate]}
                 self._signal_of(event).add(event)
+            if isinstance(event, modem.Lost):  # perhaps of a signal that cannot be read from this
+                yield Missed(event.time_s, 0, event.reason)
             if not self.signals:
                 continue
             signal = self.signals[-1]
@@ -299,8 +302,6 @@ class Receiving:
                 case modem.BlockLost():
                     signal.packets_lost += event.count
                     yield Missed(event.time_s, event.count, "too much noise or a gap")
-                case modem.Lost():
-                    yield Missed(event.time_s, 0, event.reason)
                 case modem.Ended():
                     signal.ended = True
 
@@ -352,7 +353,14 @@ def bit_rate(n_bytes: int | None, seconds: float) -> float:
     return 8 * n_bytes / seconds if n_bytes and seconds > 0 else 0.0
 
 
+def after_quiet(samples: "Samples", frames: int) -> "Samples":
+    """So many frames of silence, and the samples behind them."""
+    import numpy as np
+
+    return np.concatenate((np.zeros((frames, *samples.shape[1:]), np.float32), samples))
+
+
 def pieces(samples: "Samples", length: int) -> Iterator["Samples"]:
-    """Cut an array into pieces of at most `length` samples."""
+    """Cut an array into pieces of at most `length` frames."""
     for start in range(0, len(samples), length):
         yield samples[start : start + length]

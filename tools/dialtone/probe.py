@@ -8,6 +8,7 @@ import numpy as np
 
 import modem
 from dialtone.errors import Failure
+from dialtone.pipeline import after_quiet
 from modem import channel
 
 MARGIN_DB = 3.0  # SNR measured beyond the SNR that a speed needs
@@ -84,9 +85,9 @@ def try_out(profile: modem.Profile, speed: modem.Speed, simulated: channel.Chann
     transmitter = modem.Transmitter(profile, speed.number)
     count = speed.blocks * (_SUPERFRAMES - 1) + 1
     packets = [rng.bytes(transmitter.packet_bytes) for _ in range(count)]
-    quiet = np.zeros(round(_QUIET_S * profile.sample_rate), np.float32)
-    sent = np.concatenate((quiet, transmitter.process(packets), transmitter.flush()))
-    heard, rate = simulated.apply(sent, profile.sample_rate)
+    sent = np.concatenate((transmitter.process(packets), transmitter.flush()))
+    quiet = round(_QUIET_S * profile.sample_rate)
+    heard, rate = simulated.apply(after_quiet(sent, quiet), profile.sample_rate)
 
     failed = 0
 

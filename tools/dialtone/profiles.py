@@ -6,9 +6,14 @@ from dialtone.errors import Failure
 from dialtone.output import Output, duration, rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from modem import Profile, Speed
 
 _TABLE_BYTES = 100_000
+_COMMON_RATE = 48000
 
 
 def choose(name: str | None, speed: str | None, output: str | None) -> "tuple[Profile, Speed]":
@@ -27,6 +32,11 @@ def choose(name: str | None, speed: str | None, output: str | None) -> "tuple[Pr
         raise Failure(f"there is no profile {name!r}", f"the profiles are {known}")
     profile = modem.profiles[name]
     return profile, choose_speed(profile, speed)
+
+
+def is_common(profile: "Profile") -> bool:
+    """Whether every sound device and file can carry it: mono, at 48 kHz or below."""
+    return profile.lanes == 1 and profile.sample_rate <= _COMMON_RATE
 
 
 def choose_speed(profile: "Profile", speed: str | None) -> "Speed":
@@ -60,8 +70,13 @@ def show_profiles(out: Output) -> None:
                 sample_rate=profile.sample_rate,
             )
     if not out.as_json:
+        _show_overview(out)
+        ladders: dict[object, list[Profile]] = {}
         for profile in modem.profiles.values():
-            _show_table(profile, out)
+            rungs = tuple((speed.order, speed.snr_db) for speed in profile.speeds)
+            ladders.setdefault((rungs, profile.default_speed), []).append(profile)
+        for alike in ladders.values():
+            _show_ladder(alike, out)
 
 
 def seconds_per_100kb(profile: "Profile", speed: "Speed") -> float:
@@ -72,24 +87,52 @@ def seconds_per_100kb(profile: "Profile", speed: "Speed") -> float:
     return transmitter.air_seconds(-(-_TABLE_BYTES // transmitter.packet_bytes))
 
 
-def _show_table(profile: "Profile", out: Output) -> None:
-    from rich.table import Table
+def _show_overview(out: Output) -> None:
+    """A line for each profile."""
+    import modem
 
-    title = f"{profile.name}: {profile.description} ({profile.sample_rate / 1000:g} kHz)"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("speed", "bit rate", "needs SNR", "100 kB take"):
-        table.add_column(heading, justify="right")
+    table = _table("profiles", ("kHz", "speeds", "slowest", "fastest", "default"), 0)
+    table.add_column("for")
+    for profile in modem.profiles.values():
+        speeds = profile.speeds
+        table.add_row(
+            profile.name,
+            f"{profile.sample_rate / 1000:g}",
+            str(len(speeds)),
+            *(rate(speeds[at].net_bps) for at in (0, -1, profile.default_speed - 1)),
+            profile.description,
+        )
+    out.table(table)
+
+
+def _show_ladder(alike: "list[Profile]", out: Output) -> None:
+    """The speeds of a profile, or of several whose speeds differ in nothing but the bit rate."""
+    first, several = alike[0], len(alike) > 1
+    rates = [profile.name for profile in alike] if several else ["bit rate", "100 kB take"]
+    table = _table(", ".join(profile.name for profile in alike), ("needs SNR", *rates), 12)
     table.add_column("")
-    table.add_column("", style="dim")
-    for speed in profile.speeds:
-        default = speed.number == profile.default_speed
+    for place, speed in enumerate(first.speeds):
+        default = speed.number == first.default_speed
+        columns = [rate(profile.speeds[place].net_bps) for profile in alike]
+        if not several:
+            columns.append(duration(seconds_per_100kb(first, speed)))
+        name = speed.name.split()[0] if several else speed.name
         table.add_row(
             str(speed.number),
-            rate(speed.net_bps),
             f"{speed.snr_db:.1f} dB",
-            duration(seconds_per_100kb(profile, speed)),
-            speed.name,
-            "default" if default else "",
+            *columns,
+            f"{name}, default" if default else name,
             style="bold green" if default else "",
         )
     out.table(table)
+
+
+def _table(title: str, figures: "Sequence[str]", width: int) -> "Table":
+    """A table with a column for what a line is about, and columns of figures of some width."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("" if width == 0 else "speed", justify="right" if width else "left")
+    for heading in figures:
+        table.add_column(heading, justify="right", min_width=width)
+    return table

@@ -27,6 +27,7 @@ class ReceiveOptions:
     folder: Path
     keys: KeyOptions
     rate: int | None
+    channels: int | None
     once: bool
     timeout_s: float | None
 
@@ -37,8 +38,9 @@ class _TimeoutReached(Exception):  # noqa: N818  the end of a wait that was aske
 
 def receive_file(options: ReceiveOptions, out: Output) -> None:
     """Do what `dialtone receive` was asked to do. Raises Failure where not all arrived."""
-    if options.rate is not None and options.file != "-":
-        raise Failure("--rate is for raw samples on stdin", "files say their rate themselves")
+    for name, value in (("--rate", options.rate), ("--channels", options.channels)):
+        if value is not None and options.file != "-":
+            raise Failure(f"{name} is for raw samples on stdin", "files say it themselves")
     if options.folder.exists() and not options.folder.is_dir():
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
     passphrase = keys.for_receiving(options.keys)
@@ -80,7 +82,7 @@ def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
         rates = sorted({profile.sample_rate for profile in modem.profiles.values()})
     try:
         with _deadline(options):
-            source, known = open_stdin(rates[0])
+            source, known = open_stdin(rates[0], options.channels or 1)
     except _TimeoutReached:
         raise Failure(
             f"no sound came within {options.timeout_s:g} s",

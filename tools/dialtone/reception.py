@@ -19,6 +19,7 @@ _INCOMPLETE_HINT = (
     "receive another recording of it into the same folder, or ask for it to be sent again: "
     "what has arrived is kept"
 )
+_UNFIT_HINT = "record it again that way; of raw samples on stdin tell --rate and --channels"
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Report:
         self._inbox = receiving.inbox
         self._level = _Level()
         self._failures: list[Failure] = []
+        self._reasons: list[str] = []  # why signals went away or could not be read, each once
 
     def resume(self) -> None:
         """Deliver what earlier receptions left complete, now that the key may be there."""
@@ -71,6 +73,8 @@ class Report:
                     packets=outcome.packets,
                     reason=outcome.reason,
                 )
+                if not outcome.packets and outcome.reason not in self._reasons:
+                    self._reasons.append(outcome.reason)
 
     def state(self) -> str:
         """What is on its way, for a progress bar."""
@@ -93,6 +97,10 @@ class Report:
             self._lament(progress)
         if not self._failures and not self.delivered:
             self._failures.append(self._nothing())
+        ending = self._failures[0].sentence if self._failures else ""
+        for reason in self._reasons:
+            if reason != ending:
+                self.out.say(f"note: {reason}")
         if self._failures:
             # A missing key is what a person can do something about at once: it comes first.
             self._failures.sort(key=lambda failure: failure.code != ExitCode.KEY)
@@ -169,6 +177,8 @@ class Report:
         import modem
 
         heard = f"{duration(self._receiving.seconds)} of audio ({self._level})"
+        if not self._receiving.signals and self._reasons:
+            return Failure(self._reasons[0], _UNFIT_HINT, ExitCode.INCOMPLETE)
         if not self._receiving.signals:
             return Failure(
                 f"no Dialtone signal found in {heard}",

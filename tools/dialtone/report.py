@@ -24,6 +24,8 @@ FAINT_INK = "#6b7280"
 GRID = "#e5e7eb"
 BLUE = "#2563eb"
 LIGHT_BLUE = "#93c5fd"
+VIOLET = "#c026d3"
+LIGHT_VIOLET = "#f0abfc"
 GOOD = "#16a34a"
 REPAIRED = "#f59e0b"
 BAD = "#dc2626"
@@ -186,19 +188,32 @@ def _carriers(axes: "Axes", analysis: Analysis) -> None:
     profile = seen[-1].profile
     same = [s for s in seen if s.profile == profile]
     snr = np.stack([s.snr_db for s in same])
-    hertz = same[0].carrier_hz / 1000
     low, middle, high = np.nanquantile(snr, (0.1, 0.5, 0.9), axis=0)
-    axes.fill_between(hertz, low, high, color=LIGHT_BLUE, lw=0, label="10 % to 90 %")
-    axes.plot(hertz, middle, color=BLUE, lw=1.2, label="median")
+    lanes = _lanes(profile)
+    parts = (np.split(each, len(lanes)) for each in (same[0].carrier_hz / 1000, low, middle, high))
+    for (side, dark, light), hertz, *curves in zip(lanes, *parts, strict=True):
+        label = "10 % to 90 %" if len(lanes) == 1 else None
+        axes.fill_between(hertz, curves[0], curves[2], color=light, alpha=0.6, lw=0, label=label)
+        axes.plot(hertz, curves[1], color=dark, lw=1.2, label=side)
     headers = [s.header for s in same if s.header]
     if headers:
         speed = _speed(profile, headers[-1].speed)
         axes.axhline(speed.snr_db, color=BAD, lw=1, ls="--", label=f"speed {speed.number} needs")
-    axes.set(title="SNR per carrier", xlabel="frequency [kHz]", ylabel="SNR [dB]")
+    sides = "" if len(lanes) == 1 else ", sides as sent"
+    axes.set(title=f"SNR per carrier{sides}", xlabel="frequency [kHz]", ylabel="SNR [dB]")
     floor = min(0.0, float(np.nanmin(low)) - 3)
     ceiling = float(np.nanmax(high)) + 6
     axes.set_ylim(floor - 0.12 * (ceiling - floor), ceiling)
     axes.legend(loc="lower center", ncols=3, frameon=False, fontsize=8, columnspacing=1.2)
+
+
+def _lanes(profile: str) -> tuple[tuple[str, str, str], ...]:
+    """For each lane of a profile what to call its median, and its two colours."""
+    import modem
+
+    if modem.profiles[profile].lanes == 1:
+        return (("median", BLUE, LIGHT_BLUE),)
+    return (("left", BLUE, LIGHT_BLUE), ("right", VIOLET, LIGHT_VIOLET))
 
 
 def _clock(axes: "Axes", analysis: Analysis) -> None:

@@ -78,14 +78,21 @@ def _choose(options: SendOptions, out: Output) -> "tuple[Profile, Speed]":
     import modem
     from modem.channel.codecs import MP3_KBPS
 
-    spec, candidates = options.channel, list(modem.profiles.values())
+    spec = options.channel
     if spec is None and options.is_mp3 and options.speed is None:
         spec = f"mp3={options.mp3_kbps}"
     if spec is None:
-        return profiles.choose(options.profile, options.speed, options.output)
+        chosen = profiles.choose(options.profile, options.speed, options.output)
+        if options.is_mp3:
+            _check_mp3(chosen[0])
+        return chosen
     if options.profile is not None:
         candidates = [profiles.choose(options.profile, None, options.output)[0]]
+    else:
+        candidates = [p for p in modem.profiles.values() if profiles.is_common(p)]
     if options.is_mp3:
+        if options.profile is not None:
+            _check_mp3(candidates[0])
         kbps = options.mp3_kbps
         candidates = [p for p in candidates if kbps in MP3_KBPS.get(p.sample_rate, ())]
         if not candidates:
@@ -100,6 +107,15 @@ def _choose(options: SendOptions, out: Output) -> "tuple[Profile, Speed]":
         f"{choice.margin_db:.1f} dB to spare"
     )
     return choice.profile, choice.speed
+
+
+def _check_mp3(profile: "Profile") -> None:
+    """Refuse what an MP3 file has no place for."""
+    if not profiles.is_common(profile):
+        raise Failure(
+            f"an MP3 file is mono and of 48 kHz at most here, profile {profile.name} needs more",
+            "write a .wav or .flac file, or take another --profile",
+        )
 
 
 def _check(options: SendOptions) -> None:
@@ -169,7 +185,7 @@ def _write(sending: "Sending", path: str, kbps: int | None, out: Output) -> None
         # File encoders call back into Python; a pipe may block, and must be left at once.
         HeldSignals(active=path != "-") as held,
         out.progress("writing", sending.planned_air_seconds()) as meter,
-        write_audio(path, rate, kbps) as sink,
+        write_audio(path, rate, kbps, sending.profile.lanes) as sink,
     ):
         for samples in sending.samples():
             sink.write(samples)

@@ -7,15 +7,12 @@ format is needed.
 import io
 import struct
 import sys
-from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
-from dialtone.audio import CHUNK_FRAMES, AudioSource, open_audio
+from dialtone.audio import AudioSource, open_audio, raw_chunks
 from dialtone.errors import Failure
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from typing_extensions import Buffer
 
 _EXTENSIBLE = 0xFFFE
@@ -41,17 +38,20 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def open_stdin(raw_rate: int, stream: IO[bytes] | None = None) -> tuple[AudioSource, bool]:
+def open_stdin(
+    raw_rate: int, raw_channels: int = 1, stream: IO[bytes] | None = None
+) -> tuple[AudioSource, bool]:
     """The sound on stdin, and whether a WAV header told its rate.
 
-    raw_rate  rate of raw samples [Hz], where there is no header
+    raw_rate, raw_channels  of raw samples, where there is no header [Hz]
     Raises Failure for a WAV stream of other samples than 16-bit or float ones.
     """
     stream = sys.stdin.buffer if stream is None else stream
     head = stream.read(12)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         return _open_wav(stream), True
-    return open_audio("-", raw_rate, stdin=io.BufferedReader(_Rejoined(head, stream))), False
+    rejoined = io.BufferedReader(_Rejoined(head, stream))
+    return open_audio("-", raw_rate, rejoined, raw_channels), False
 
 
 def _open_wav(stream: IO[bytes]) -> AudioSource:
@@ -76,7 +76,11 @@ def _open_wav(stream: IO[bytes]) -> AudioSource:
         )
     dtype, full_scale = _KINDS[kind, bits]
     return AudioSource(
-        lambda _: _chunks(stream, dtype, full_scale, channels), lambda: None, rate, channels, None
+        lambda _: raw_chunks(stream, channels, dtype, full_scale),
+        lambda: None,
+        rate,
+        channels,
+        None,
     )
 
 
@@ -85,22 +89,3 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     if len(data) < count:
         raise Failure("the WAV stream on stdin ends within its header")
     return data
-
-
-def _chunks(
-    stream: IO[bytes], dtype: str, full_scale: float, channels: int
-) -> Iterator["NDArray[np.float32]"]:
-    """Samples (n, channels) as they arrive; part of a frame at the end is dropped."""
-    import numpy as np
-
-    read = getattr(stream, "read1", stream.read)
-    frame_bytes = np.dtype(dtype).itemsize * channels
-    held = b""
-    while data := read(frame_bytes * CHUNK_FRAMES):
-        held += data
-        whole = len(held) - len(held) % frame_bytes
-        samples = np.frombuffer(held[:whole], dtype).astype(np.float32) / np.float32(full_scale)
-        held = held[whole:]
-        frames = samples.reshape(-1, channels)
-        for start in range(0, len(frames), CHUNK_FRAMES):
-            yield frames[start : start + CHUNK_FRAMES]

@@ -101,6 +101,9 @@ def _why_nothing(analysis: "Analysis") -> str:
     near_misses = Counter(seen.profile for seen in analysis.observations)
     if analysis.peak == 0.0:
         return "Digital silence: every sample is zero."
+    if analysis.lost:
+        reason = analysis.lost[0].reason
+        return f"{reason[:1].upper()}{reason[1:]}."
     if near_misses and analysis.clipped > _CLIPPED:
         return (
             "Preambles were found, but no burst header could be read: the sound is clipped, "
@@ -157,7 +160,9 @@ def _why_failed(analysis: "Analysis", failed: "list[modem.Observation]") -> list
             f"{count(others, 'superframe')} with enough SNR on average failed: gaps, slips or "
             "noise in bursts"
         )
+    first = {miss.reason: miss for miss in reversed(analysis.lost) if not miss.packets}
     lines.extend(
-        f"at {miss.time_s:.1f} s: {miss.reason}" for miss in analysis.lost if not miss.packets
+        f"at {miss.time_s:.1f} s: {reason}"
+        for reason, miss in sorted(first.items(), key=lambda item: item[1].time_s)
     )
     return lines

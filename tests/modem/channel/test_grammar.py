@@ -40,9 +40,10 @@ MISSING = set() if importlib.util.find_spec("av") else {"amr", "opus"}
 @pytest.mark.parametrize("name", sorted(set(steps) - MISSING))
 def test_every_example_applies_to_any_length_and_repeats_for_a_seed(name: str) -> None:
     spec = steps[name].example
+    x = np.stack((tone(), -tone()), axis=1) if name == "crosstalk" else tone()
     for count in (0, 1, 7, FS):
-        first, rate = parse(spec, 5).apply(tone()[:count], FS)
-        again, _ = parse(spec, 5).apply(tone()[:count], FS)
+        first, rate = parse(spec, 5).apply(x[:count], FS)
+        again, _ = parse(spec, 5).apply(x[:count], FS)
         assert first.dtype == np.float32
         assert first.flags.c_contiguous
         assert np.isfinite(first).all()
@@ -68,6 +69,28 @@ def test_sides_of_a_stereo_signal_share_events_but_not_noise() -> None:
     assert abs(np.corrcoef((noisy - x).T)[0, 1]) < 0.05
     gaps, _ = parse("dropout=50ms/200ms", 3).apply(x, FS)
     np.testing.assert_array_equal(gaps[:, 0], gaps[:, 1])
+
+
+NOISY = {"awgn", "noise", "tape"}
+
+
+@pytest.mark.parametrize("name", sorted(set(steps) - MISSING - {"stereo", "crosstalk", "cut"}))
+def test_every_step_takes_both_sides_at_192_khz(name: str) -> None:
+    """Sides that are the same stay the same, but for noise."""
+    rate = 192000
+    side = 0.2 * np.random.default_rng(2).standard_normal(rate // 10).astype("f4")
+    heard, _ = parse(steps[name].example, 3).apply(np.stack((side, side), axis=1), rate)
+    assert heard.shape[1] == 2
+    assert np.isfinite(heard).all()
+    assert heard.any()
+    assert np.array_equal(heard[:, 0], heard[:, 1]) == (name not in NOISY)
+
+
+def test_noise_is_so_far_below_each_side() -> None:
+    x = np.stack((tone(), 0.1 * tone()), axis=1)
+    noisy, _ = parse("awgn=20", 3).apply(x, FS)
+    level_db = 10 * np.log10(np.mean((noisy - x) ** 2, axis=0) / np.mean(x**2, axis=0))
+    assert level_db == pytest.approx([-20, -20], abs=0.3)
 
 
 @pytest.mark.parametrize("name", sorted(bundles))
@@ -117,6 +140,8 @@ def test_units_and_spaces_are_understood() -> None:
         ("cut=-1", "must be from 0 to 3600"),
         ("stereo", "stereo needs a value: left or right"),
         ("stereo=up", "stereo can be left or right, not 'up'"),
+        ("crosstalk", "crosstalk needs a number of dB, at most 0, as in crosstalk=-40"),
+        ("crosstalk=3", "must be from -200 to 0, got 3"),
     ],
 )
 def test_a_bad_specification_is_named_in_one_sentence(spec: str, sentence: str) -> None:
@@ -133,5 +158,7 @@ def test_wrong_calls_are_refused() -> None:
         parse("invert").apply(np.zeros((2, 2, 2)), FS)
     with pytest.raises(ChannelError, match="sample_rate must be at least 1 Hz, got 0"):
         parse("invert").apply(tone(), 0)
-    with pytest.raises(ChannelError, match="'stereo=left' needs a mono signal"):
+    with pytest.raises(ChannelError, match="'stereo=left' cannot be applied: it needs a mono"):
         parse("stereo=left,stereo=left").apply(tone(), FS)
+    with pytest.raises(ChannelError, match="'crosstalk=-40' cannot be applied: it needs a stereo"):
+        parse("crosstalk=-40").apply(tone(), FS)

@@ -5,7 +5,13 @@ from math import gcd
 import numpy as np
 import pytest
 
-from modem.fec.interleaver import block_slots, golden_permutation, scrambling_sequence
+from modem.fec.interleaver import (
+    block_slots,
+    deinterleave,
+    golden_permutation,
+    interleave,
+    scrambling_sequence,
+)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 128, 129, 997, 4096, 33432])
@@ -30,19 +36,43 @@ def test_golden_permutation_keeps_neighbours_apart() -> None:
         assert windows.max() <= 20
 
 
-@pytest.mark.parametrize(("blocks", "length", "spare"), [(1, 500, 0), (3, 333, 7), (14, 901, 13)])
-def test_slots_are_distinct_and_in_range(blocks: int, length: int, spare: int) -> None:
-    strength = np.random.default_rng(blocks).integers(0, 4, blocks * length + spare)
-    slots = block_slots(strength, blocks, length)
-    assert slots.shape == (blocks, length)
+def strengths(cells: int, order: int) -> np.ndarray:
+    """Rank of every label bit: of each half of a label the first is the strongest."""
+    half = order // 2
+    return np.tile(half - 1 - np.arange(order) % half, cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "order", "blocks", "length"),
+    [(250, 2, 1, 500), (253, 4, 3, 333), (1053, 12, 14, 901), (3, 6, 8, 2)],
+)
+def test_slots_follow_the_ranks_and_the_golden_permutation(
+    cells: int, order: int, blocks: int, length: int
+) -> None:
+    """By definition: slots sorted by falling strength, each rank permuted, dealt out in turn."""
+    rank = strengths(cells, order)
+    dealt = [
+        np.flatnonzero(rank == r)[golden_permutation(2 * cells)] for r in range(rank.max(), -1, -1)
+    ]
+    expected = np.concatenate(dealt)[: blocks * length].reshape(length, blocks).T
+    slots = block_slots(cells, order, blocks, length)
+    np.testing.assert_array_equal(slots, expected)
     assert np.unique(slots).size == slots.size
-    assert slots.min() >= 0
-    assert slots.max() < strength.size
+    llr = np.random.default_rng(1).normal(size=(cells, order)).astype(np.float32)
+    scramble = np.random.default_rng(2).integers(0, 2, cells * order, dtype=np.uint8)
+    flat = llr.ravel() * (1 - 2.0 * scramble)
+    coded = np.random.default_rng(3).integers(0, 2, slots.shape, dtype=np.uint8)
+    bits = scramble.copy()
+    bits[slots] ^= coded
+    np.testing.assert_array_equal(interleave(coded, scramble, order), bits.reshape(cells, order))
+    some = range(blocks // 2, blocks)
+    found = deinterleave(llr, np.packbits(scramble), blocks, some, length)
+    np.testing.assert_array_equal(found, flat[slots[blocks // 2 :]])
 
 
 def test_every_block_gets_the_strongest_slots_first_and_a_fair_share() -> None:
-    strength = np.tile([2, 1, 0], 2000)
-    slots = block_slots(strength, 7, 850)
+    strength = strengths(1000, 6)
+    slots = block_slots(1000, 6, 7, 850)
     received = strength[slots]
     assert (np.diff(received, axis=1) <= 0).all()
     counts = np.stack([(received == rank).sum(axis=1) for rank in (0, 1, 2)])
@@ -54,8 +84,7 @@ def test_every_block_gets_the_strongest_slots_first_and_a_fair_share() -> None:
 
 def test_a_burst_costs_every_block_about_the_same() -> None:
     """A tenth of the superframe in one piece: each block loses a tenth of its bits."""
-    strength = np.tile([2, 1, 0, 2, 1, 0], 5000)
-    slots = block_slots(strength, 10, 3000)
+    slots = block_slots(5000, 6, 10, 3000)
     for start in (0, 9999, 27000):
         lost = ((slots >= start) & (slots < start + 3000)).mean(axis=1)
         np.testing.assert_allclose(lost, 0.1, atol=0.015)

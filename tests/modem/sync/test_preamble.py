@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from modem import ConfigError, profiles
+from modem.sync import preamble as detector
 from modem.sync.preamble import DETECTOR_RATE, Detection, Preamble, PreambleDetector
 
 RATE = DETECTOR_RATE
@@ -141,6 +142,23 @@ def test_the_threshold_decides_where_detection_ends(i: int) -> None:
     assert counts[0] >= 59
     assert 20 <= counts[1] <= 50
     assert counts[2] <= 4
+
+
+@pytest.mark.parametrize("i", INDICES)
+@pytest.mark.parametrize("echo", [0.0, 0.7])
+def test_no_peak_is_missed_between_the_lags_looked_at_first(i, echo, monkeypatch) -> None:
+    """Preambles near the threshold at any place, alone and with an echo on the next sample."""
+    rng = np.random.default_rng(i)
+    threshold = PREAMBLES[i].threshold
+    x = rng.normal(size=60 * RATE)
+    wave = PREAMBLES[i].waveform(RATE) * np.sqrt(0.7 * threshold / (1 - threshold))
+    for start in RATE * np.arange(59) + rng.integers(RATE // 2, size=59):
+        x[start : start + wave.size] += wave
+        x[start + 1 : start + 1 + wave.size] += echo * wave
+    found = detect(x)
+    assert len(found) > 10
+    monkeypatch.setattr(detector, "_HINT", np.float32(0))
+    assert detect(x) == found
 
 
 @pytest.mark.parametrize("i", INDICES)
