@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +72,7 @@ class Layout:
         loaded = loaded_carriers(waveform, speed.top_hz)
         starts = np.arange(profile.lanes)[:, None] * waveform.carriers.size
         self.loaded = (starts + np.arange(loaded)).ravel()
-        bits = blocks * int(np.ceil(speed.k / speed.rate))
-        symbol_bits = profile.lanes * symbol_cells(waveform, speed.top_hz) * speed.order
-        self.symbols = min(-(-bits // symbol_bits), speed.symbols)
+        self.symbols = payload_symbols(profile, speed, data_blocks)
         self.comb = waveform.pilot_index(self.symbols, loaded)
         self.pilots = (self.comb[:, None] + starts).reshape(self.symbols, -1)
         self.reference = np.concatenate(
@@ -150,6 +149,14 @@ def _crc(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     which is what the decoder makes of silence, does not pass."""
     value = crc24a(blocks) ^ 0xFFFFFF
     return np.stack([(value >> shift) & 0xFF for shift in (16, 8, 0)], axis=1).astype(np.uint8)
+
+
+def payload_symbols(profile: Profile, speed: Speed, data_blocks: int) -> int:
+    """Payload symbols of a superframe of so many packets."""
+    blocks = data_blocks + parity_blocks(data_blocks)
+    bits = blocks * ceil(speed.k / speed.rate)
+    symbol_bits = profile.lanes * symbol_cells(profile.numerology, speed.top_hz) * speed.order
+    return min(-(-bits // symbol_bits), speed.symbols)
 
 
 @lru_cache(maxsize=8)

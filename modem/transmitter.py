@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from modem.errors import ConfigError
 from modem.header import BurstHeader
 from modem.profile import Profile
-from modem.superframe import LANE_TURNS, layout
+from modem.superframe import LANE_TURNS, layout, payload_symbols
 
 _TAIL_S = 0.05  # silence after the last symbol, so that no filter or codec cuts it short
 
@@ -74,13 +74,16 @@ class Transmitter:
             return 0.0
         full = (packets - 1) // self.speed.blocks
         rest = packets - full * self.speed.blocks
-        last = layout(self.profile, self.speed, rest)
-        samples = self._mode.superframe_samples(last.symbols, self.speed.prefix)
+        samples = self._superframe_length(rest)
         if full:
-            each = layout(self.profile, self.speed, self.speed.blocks)
-            samples += full * self._mode.superframe_samples(each.symbols, self.speed.prefix)
+            samples += full * self._superframe_length(self.speed.blocks)
         rate = self.profile.sample_rate
         return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
+
+    def _superframe_length(self, packets: int) -> int:
+        """Length of a superframe of so many packets [samples]."""
+        symbols = payload_symbols(self.profile, self.speed, packets)
+        return self._mode.superframe_samples(symbols, self.speed.prefix)
 
     def _superframe(self, packets: list[bytes], *, last: bool) -> NDArray[np.float32]:
         profile = self._mode
