@@ -40,7 +40,7 @@ class Sync:
     window     position of its FFT window
     quality    share of the training's energy inside one prefix, 0 to 1
     header     None where it could not be read
-    channel    (lanes * carriers,) complex64
+    channel    (lanes * carriers,) complex64, or what `Demodulated` has
     clock      relative duration error of the sender's samples, 0 when unknown
     snr_db     mean over the carriers, infinite where a single symbol does not tell
     """
@@ -65,7 +65,8 @@ class Demodulated:
     delays_s     (symbols,) late against the channel estimate, clock and slip taken off [s]
     clock        relative duration error of the sender's samples
     coherence    (symbols,) of the pilots, 0 to 1
-    channel      (lanes * carriers,) complex64, of the sum of the lanes on each side
+    channel      (lanes * carriers,) complex64, of the sum of the lanes on each side; with two lanes
+                 that of their difference follows
     """
 
     llr: NDArray[np.float32]
@@ -225,17 +226,19 @@ class Demodulator:
         channels = [sync.channel] if earlier is None else [sync.channel, earlier]
         if sync.header is None:
             channels.reverse()
-        by_side = zip(*(np.split(channel, len(sides)) for channel in channels), strict=True)
+        size = len(sides) * waveform.carriers.size
+        by_side = zip(*(np.split(channel[:size], len(sides)) for channel in channels), strict=True)
         tracks = [
             self._follow(x, sync, plan, clock, choices)
             for x, choices in zip(sides, by_side, strict=True)
         ]
         if len(tracks) > 1:
-            equalised = separate(self._tracker, sides, sync.window, plan, tracks)
+            known = next((channel for channel in channels if channel.size > size), None)
+            equalised, channel = separate(self._tracker, sides, sync.window, plan, tracks, known)
         else:
-            equalised = self._tracker.equalise(tracks[0])
-        channel = np.concatenate([track.channel for track in tracks])
-        cells, noise_var, per_symbol = self._refine(equalised, plan, np.abs(channel) ** 2 + TINY)
+            equalised, channel = self._tracker.equalise(tracks[0]), tracks[0].channel
+        power = np.abs(channel[:size]) ** 2 + TINY
+        cells, noise_var, per_symbol = self._refine(equalised, plan, power)
         variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
         llr = soft_demap(
             cells,
@@ -249,8 +252,8 @@ class Demodulator:
         length = float(tracks[0].offsets[-1]) + closing + waveform.fft_size + self.profile.lead
         end = sync.window + length * step
         first = max(int(sync.window), 0)
-        power = np.mean([np.mean(x[first : int(end)] ** 2) for x in sides])
-        level_dbfs = 10 * np.log10(max(float(power), 1e-18))
+        energy = np.mean([np.mean(x[first : int(end)] ** 2) for x in sides])
+        level_dbfs = 10 * np.log10(max(float(energy), 1e-18))
         errors = error_power(cells, plan.speed.order, plan.speed.shape)
         stats = FrameStats(
             snr_db=_effective_snr_db(noise_var[plan.loaded]),

@@ -109,6 +109,28 @@ def test_a_gap_of_10_ms_on_one_side_is_made_good(send, listen, side, place) -> N
     assert "Lost" not in heard.names
 
 
+@pytest.mark.parametrize(("name", "seed"), [("stereo", 1), ("stereo", 2), ("stereo192", 3)])
+def test_drop_outs_of_50_ms_every_2_s_are_made_good(send, listen, name, seed) -> None:
+    """On both sides, and with the third seed in a closing symbol."""
+    sent = send(name, superframes=4)
+    heard = listen(*sent.through("dropout=50ms/2s,noise=-60", seed))
+    assert heard.packets == sent.packets
+    assert "Lost" not in heard.names
+
+
+def test_a_closing_symbol_may_be_missing(send, listen) -> None:
+    """The superframe before tells how the lanes are mixed, though level and clock have changed."""
+    sent = send("stereo", superframes=3)
+    start, length = superframe(sent)
+    x, rate = sent.through("skew=150")
+    x = x @ np.array([[0.5, 0.2], [0.1, -0.6]])
+    x[start + length :] *= 0.8
+    symbol = sent.profile.numerology.symbol_samples
+    x[start + 2 * length - symbol : start + 2 * length] = 0
+    heard = listen(*parse(NOISE, 1).apply(x, rate))
+    assert heard.packets == sent.packets
+
+
 def test_a_recording_may_start_in_the_middle(send, listen) -> None:
     sent = send("stereo", superframes=3)
     start, length = superframe(sent)
