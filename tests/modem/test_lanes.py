@@ -191,6 +191,29 @@ def test_a_mono_recording_of_two_lanes_is_told_of_once(send, listen, sides) -> N
     assert len(needs(listen(np.concatenate((x[: start + 2 * length], x)), rate))) == 2
 
 
+@pytest.mark.parametrize(
+    "mix",
+    [[[1, 0], [0, 0]], [[0, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], [[0, 1], [0, -1]]],
+    ids=["left", "right", "mono", "one lane on both"],
+)
+@pytest.mark.parametrize("noise_dbfs", [-75, -45])
+def test_a_stereo_recording_of_one_mix_is_told_of_once(send, listen, mix, noise_dbfs) -> None:
+    sent = send("stereo", superframes=2)
+    mixed = sent.samples @ np.transpose(mix)
+    (reason,) = needs(listen(*parse(f"noise={noise_dbfs}", 1).apply(mixed, sent.rate)))
+    assert "both sides" in reason
+
+
+def test_a_side_that_goes_dead_in_the_middle_is_a_loss(send, listen) -> None:
+    sent = send("stereo", superframes=3)
+    start, length = superframe(sent)
+    x, rate = sent.through(NOISE)
+    x[start + length :, 1] = 0
+    heard = listen(x, rate)
+    assert heard.packets == sent.packets[: sent.speed.blocks]
+    assert sum(event.count for event in heard.of(modem.BlockLost)) == 2 * sent.speed.blocks
+
+
 def test_a_recording_of_too_low_a_rate_is_told_of_once(send, listen) -> None:
     sent = send("cable192", superframes=2, extra=1)
     for rate in (44100, 48000, 96000):
