@@ -226,7 +226,9 @@ class Receiver:
             candidate.profile = profile
             reader = self._reader(profile)
             if sync.header is not None:
-                sync = reader.widen(sync, candidate.channel, clock)
+                # The upper carriers do not forgive the clock of another sender.
+                known = clock if previous is not None else 0.0
+                sync = reader.widen(sync, candidate.channel, known)
             else:
                 assert previous is not None
                 sync = replace(sync, channel=previous.sync.channel)

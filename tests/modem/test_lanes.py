@@ -173,6 +173,15 @@ def test_variants_may_follow_one_another(send, listen) -> None:
     assert [event.profile for event in heard.of(modem.Acquired)] == ["stereo", "cable", "stereo"]
 
 
+@pytest.mark.parametrize("name", ["cable192", "stereo192"])
+def test_another_sender_may_follow_with_another_clock(send, listen, name) -> None:
+    """400 ppm are one and a half carriers at the upper end of the band."""
+    first, second = send(name, superframes=1), send(name, superframes=0, extra=5)
+    x = [first.through("skew=200,noise=-65")[0], second.through("skew=-200,noise=-65")[0]]
+    heard = listen(np.concatenate(x), first.rate)
+    assert heard.packets == first.packets + second.packets
+
+
 def needs(heard) -> list[str]:
     """Why nothing was read; there is nothing else to be told."""
     assert len(heard.of(modem.Lost)) == len(heard.events)
