@@ -73,7 +73,7 @@ def _cable(sample_rate: int, lanes: int) -> Profile:
     if plain:
         rungs = ladder(top_hz, 0.0, 8.0, 2.0) + ladder(top_hz, 9.0, 57.0)
     else:
-        rungs = ladder(top_hz, 3.0, 57.0, 1.5)
+        rungs = ladder(top_hz, 3.0, 30.0, 1.5) + ladder(top_hz, 31.0, 57.0)
     symbols = 32 if scale * lanes == 8 else 44
     steps = speeds(numerology, _CABLE_PREAMBLE, ((Form(symbols), rungs),), lanes)
     side = (

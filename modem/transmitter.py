@@ -81,6 +81,7 @@ class Transmitter:
         return (samples + round(self.profile.lead_in_s * rate) + round(_TAIL_S * rate)) / rate
 
     def _superframe_samples(self, packets: int) -> int:
+        """Length of a superframe of so many packets [samples]."""
         symbols = payload_symbols(self.profile, self.speed, packets)
         return self._mode.superframe_samples(symbols, self.speed.prefix)
 

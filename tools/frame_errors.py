@@ -49,7 +49,9 @@ _REACH = 40  # steps around that beyond which there is no waterfall to be found
 _BLOCKS = 56  # of a point, as many superframes as they need
 _MOST_SUPERFRAMES = 9  # of a point, unless told otherwise
 _RARE = 0.06  # points with fewer failures are measured over
-_RARE_LOOKS = 3  # so many transmissions
+_RARE_LOOKS = 3  # so many transmissions, but no more than are needed
+_ENOUGH = 300  # blocks of a point
+_COLUMNS = 3  # of the figure
 _TARGET = 0.01  # block error rate whose SNR is told
 
 
@@ -101,7 +103,8 @@ def in_noise(
     """
     power = 10 ** ((profile.level_dbfs - snr_db) / 10) * profile.numerology.fft_size / (2 * loaded)
     ahead = round(_NOISE_BEFORE_S * profile.sample_rate)
-    noise = np.random.default_rng(seed).standard_normal(ahead + samples.size, np.float32)
+    shape = (ahead + len(samples), *samples.shape[1:])
+    noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
     noise *= np.float32(np.sqrt(power))
     noise[ahead:] += samples
     return noise
@@ -146,7 +149,7 @@ def measure_speed(name: str, number: int, skew_ppm: float, most: int) -> list[Po
     profile = modem.profiles[name]
     speed = profile.speed(number)
     loaded = loaded_carriers(profile.numerology, speed.top_hz)
-    sent = min(max(ceil(_BLOCKS / speed.blocks), 2), most)
+    sent = min(max(ceil(_BLOCKS / speed.blocks), 1 if speed.blocks >= 2 * _BLOCKS else 2), most)
     tx = modem.Transmitter(profile, number)
     rng = np.random.default_rng(number)
     packets = [rng.bytes(tx.packet_bytes) for _ in range(sent * speed.blocks)]
@@ -158,7 +161,7 @@ def measure_speed(name: str, number: int, skew_ppm: float, most: int) -> list[Po
 
     def look(snr_db: float, seed: int) -> int:
         heard: list[modem.Observation] = []
-        receiver = modem.Receiver(profile.sample_rate, observer=heard.append)
+        receiver = modem.Receiver(profile.sample_rate, profile.lanes, observer=heard.append)
         receiver.process(in_noise(samples, profile, loaded, snr_db, seed))
         receiver.flush()
         return count_failed(heard, name, blocks, sent)
@@ -166,7 +169,11 @@ def measure_speed(name: str, number: int, skew_ppm: float, most: int) -> list[Po
     def measure(step: int) -> Point:
         snr_db = limit_db + step * _STEP_DB
         failed, looks = look(snr_db, 1000 * step % 10**6), 1
-        while looks < _RARE_LOOKS and failed < _RARE * looks * sent * blocks:
+        while (
+            looks < _RARE_LOOKS
+            and looks * sent * blocks < _ENOUGH
+            and failed < _RARE * looks * sent * blocks
+        ):
             failed += look(snr_db, 1000 * step % 10**6 + looks)
             looks += 1
         return Point(name, number, round(snr_db, 3), looks * sent * blocks, failed)
@@ -217,7 +224,7 @@ def fit(points: list[Point]) -> Limit:
     middle, width = float(found.x[0]), float(np.exp(found.x[1]))
     needed = middle - float(norm.ppf(_TARGET)) * width
     loaded = loaded_carriers(profile.numerology, speed.top_hz)
-    band_hz = loaded * profile.sample_rate / profile.numerology.fft_size
+    band_hz = profile.lanes * loaded * profile.sample_rate / profile.numerology.fft_size
     return Limit(
         speed, middle, width,
         needed - shannon_db(speed.order * speed.rate), needed - shannon_db(speed.net_bps / band_hz),
@@ -253,24 +260,31 @@ def by_speed(points: Iterable[Point]) -> dict[str, dict[int, list[Point]]]:
 
 
 def draw(points: list[Point], target: Path) -> None:
-    """One column a profile: the waterfalls, and below how far from the limit they are."""
+    """For each profile the waterfalls, and below them how far they are from the limit."""
     profiles = by_speed(points)
+    rows = ceil(len(profiles) / _COLUMNS)
+    columns = min(len(profiles), _COLUMNS)
     with mpl.rc_context():
         mpl.rcParams.update(STYLE)
         figure = Figure(
-            figsize=(5.2 * len(profiles), 9), dpi=110, facecolor="white", layout="constrained"
+            figsize=(5.2 * columns, 9 * rows), dpi=90, facecolor="white", layout="constrained"
         )
         canvas = FigureCanvasAgg(figure)
         grid = figure.subplots(
-            2, len(profiles), squeeze=False, sharey="row", height_ratios=(1.4, 1.0)
+            2 * rows, columns, squeeze=False, sharey="row", height_ratios=(1.4, 1.0) * rows
         )
-        for column, (name, speeds) in enumerate(profiles.items()):
-            _waterfalls(grid[0][column], name, speeds)
-            _gaps(grid[1][column], [fit(found) for found in speeds.values()])
-        grid[0][0].set_ylabel("block error rate before Reed-Solomon")
-        grid[1][0].set_ylabel(f"SNR for {_TARGET:.0%} over the limit [dB]")
-        grid[1][0].set_ylim(0, 14)
-        grid[1][0].legend(frameon=False, loc="upper left")
+        places = [(2 * row, column) for row in range(rows) for column in range(columns)]
+        for (row, column), (name, speeds) in zip(places, profiles.items(), strict=False):
+            _waterfalls(grid[row][column], name, speeds)
+            _gaps(grid[row + 1][column], [fit(found) for found in speeds.values()])
+        for row, column in places[len(profiles) :]:
+            grid[row][column].set_axis_off()
+            grid[row + 1][column].set_axis_off()
+        for row in range(0, 2 * rows, 2):
+            grid[row][0].set_ylabel("block error rate before Reed-Solomon")
+            grid[row + 1][0].set_ylabel(f"SNR for {_TARGET:.0%} over the limit [dB]")
+            grid[row + 1][0].set_ylim(0, 14)
+            grid[row + 1][0].legend(frameon=False, loc="upper left")
         with whole_file(target) as file:
             canvas.print_png(file)
 
