@@ -39,3 +39,11 @@ def unfit(profile: Profile, sample_rate: int, channels: int) -> str:
             f"{profile.sample_rate} Hz, not of {sample_rate} Hz"
         )
     return ""
+
+
+def one_sided(profile: Profile) -> str:
+    """Why a stereo recording may not do either."""
+    return (
+        f"a transmission of profile {profile.name} needs both sides, and the recording has only "
+        "one of them, or the same on both"
+    )

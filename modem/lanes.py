@@ -23,6 +23,18 @@ from modem.transmitter import closing_cells
 
 _DISTURBED = 4.0  # a closing symbol this much noisier than the pilots was hit by something
 
+_ALIKE = 1e-3  # of 1 for a lane on each side; to tell the lanes apart costs some 30 dB below this
+
+
+def alike(channel: NDArray[np.complex64]) -> bool:
+    """Whether both sides hold the same mix of the lanes, or one side nothing; of a channel as
+    `separate` returns it."""
+    left, right, left_apart, right_apart = np.split(channel, 4)
+    # But for a factor, the determinant and the power of the matrix that mixes the lanes.
+    determinant = np.abs(left * right_apart - right * left_apart) ** 2
+    power = (np.abs(channel.reshape(4, -1)) ** 2).sum(axis=0)
+    return bool(np.mean(4 * determinant) < _ALIKE * np.mean(power**2))
+
 
 def separate(
     tracker: SymbolTracker,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from modem.demodulator import Demodulated, Demodulator, Sync
 from modem.history import History
+from modem.lanes import alike
 from modem.observation import Observation
 from modem.profile import Profile
 from modem.superframe import DecodedBlocks, Layout, layout
@@ -40,6 +41,11 @@ class Superframe:
     @property
     def all_lost(self) -> bool:
         return self.decoded.lost == len(self.decoded.packets)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether this is of two lanes, and the recording does not tell them apart."""
+        return self.plan.profile.lanes > 1 and alike(self.result.channel)
 
 
 class SuperframeReader:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from modem.demodulator import Sync
 from modem.errors import ConfigError
 from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
-from modem.family import plausible, unfit, variant_of
+from modem.family import one_sided, plausible, unfit, variant_of
 from modem.header import BurstHeader
 from modem.history import History
 from modem.observation import Observation
@@ -226,7 +226,9 @@ class Receiver:
             candidate.profile = profile
             reader = self._reader(profile)
             if sync.header is not None:
-                sync = reader.widen(sync, candidate.channel, clock)
+                # The upper carriers do not forgive the clock of another sender.
+                known = clock if previous is not None else 0.0
+                sync = reader.widen(sync, candidate.channel, known)
             else:
                 assert previous is not None
                 sync = replace(sync, channel=previous.sync.channel)
@@ -274,6 +276,11 @@ class Receiver:
         if frame.decoded.lost:
             # A slip may have brought the next superframe forward into this one.
             self._resume = frame.sync.window
+        if previous is None and header is not None and frame.all_lost and frame.one_sided:
+            reason = one_sided(candidate.profile)
+            self._refuse(candidate.start, candidate.profile, header, reason, events)
+            self._observe(candidate, frame)
+            return
         if header is not None:
             time_s = frame.start / self.sample_rate
             speed, name = frame.plan.speed.number, candidate.profile.name

@@ -173,6 +173,15 @@ def test_variants_may_follow_one_another(send, listen) -> None:
     assert [event.profile for event in heard.of(modem.Acquired)] == ["stereo", "cable", "stereo"]
 
 
+@pytest.mark.parametrize("name", ["cable192", "stereo192"])
+def test_another_sender_may_follow_with_another_clock(send, listen, name) -> None:
+    """400 ppm are one and a half carriers at the upper end of the band."""
+    first, second = send(name, superframes=1), send(name, superframes=0, extra=5)
+    x = [first.through("skew=200,noise=-65")[0], second.through("skew=-200,noise=-65")[0]]
+    heard = listen(np.concatenate(x), first.rate)
+    assert heard.packets == first.packets + second.packets
+
+
 def needs(heard) -> list[str]:
     """Why nothing was read; there is nothing else to be told."""
     assert len(heard.of(modem.Lost)) == len(heard.events)
@@ -189,6 +198,29 @@ def test_a_mono_recording_of_two_lanes_is_told_of_once(send, listen, sides) -> N
     assert len(needs(listen(x[start + length // 2 :], rate))) == 1
     # A transmission that breaks off, and another one.
     assert len(needs(listen(np.concatenate((x[: start + 2 * length], x)), rate))) == 2
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [[[1, 0], [0, 0]], [[0, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], [[0, 1], [0, -1]]],
+    ids=["left", "right", "mono", "one lane on both"],
+)
+@pytest.mark.parametrize("noise_dbfs", [-75, -45])
+def test_a_stereo_recording_of_one_mix_is_told_of_once(send, listen, mix, noise_dbfs) -> None:
+    sent = send("stereo", superframes=2)
+    mixed = sent.samples @ np.transpose(mix)
+    (reason,) = needs(listen(*parse(f"noise={noise_dbfs}", 1).apply(mixed, sent.rate)))
+    assert "both sides" in reason
+
+
+def test_a_side_that_goes_dead_in_the_middle_is_a_loss(send, listen) -> None:
+    sent = send("stereo", superframes=3)
+    start, length = superframe(sent)
+    x, rate = sent.through(NOISE)
+    x[start + length :, 1] = 0
+    heard = listen(x, rate)
+    assert heard.packets == sent.packets[: sent.speed.blocks]
+    assert sum(event.count for event in heard.of(modem.BlockLost)) == 2 * sent.speed.blocks
 
 
 def test_a_recording_of_too_low_a_rate_is_told_of_once(send, listen) -> None:

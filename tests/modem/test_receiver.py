@@ -34,7 +34,7 @@ def test_one_packet_arrives(send, listen, name, speed) -> None:
     acquired, ended = heard.of(modem.Acquired)[0], heard.of(modem.Ended)[0]
     assert (acquired.profile, acquired.speed, acquired.superframe) == (name, speed, 0)
     assert acquired.time_s == pytest.approx(profile.lead_in_s, abs=2e-3)
-    end = sent.samples.size / sent.rate - 0.05
+    end = len(sent.samples) / sent.rate - 0.05
     assert ended.time_s == pytest.approx(end, abs=2e-3)
     assert ended.air_s == pytest.approx(end - profile.lead_in_s, abs=3e-3)
 
