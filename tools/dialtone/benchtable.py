@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from dialtone.output import Output, rate
+from dialtone.output import Output, rate, times
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +51,7 @@ def _summary(one: "Measured") -> tuple[str, ...]:
         _kbps(best.delivered_bps if best else 0.0),
         f"{_share(best)} of {limit / 1e3:.4g}".strip() if limit else "",
         "" if shown is None or shown.snr_db is None else f"{shown.snr_db:.1f}",
-        "" if shown is None else f"{shown.receiving:.0f}",
+        "" if shown is None else times(shown.receiving),
         *(_kbps(row.delivered_bps) for row in one.peers),
     )
 
@@ -73,8 +73,8 @@ def print_all(measured: Sequence["Measured"], out: Output) -> None:
                 _share(row) if row.exact else "",
                 "" if row.snr_db is None else f"{row.snr_db:.1f} dB",
                 f"{row.speed.snr_db:.1f} dB",
-                f"{row.sending:.0f} x",
-                f"{row.receiving:.0f} x",
+                f"{times(row.sending)} x",
+                f"{times(row.receiving)} x",
                 style="" if row.exact else "dim",
             )
         table.add_section()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dialtone import keys, profiles, ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.keys import KeyOptions
-from dialtone.output import Output, duration, rate, size
+from dialtone.output import Output, duration, rate, size, times
 
 if TYPE_CHECKING:
     import framing
@@ -202,6 +202,6 @@ def _report(
             f"{signal.packets_lost} of {passage.packets} packets lost"
         )
     out.say(
-        f"sending {times_sending:.0f} and receiving {times_receiving:.0f} times faster than "
+        f"sending {times(times_sending)} and receiving {times(times_receiving)} times faster than "
         "real time"
     )
