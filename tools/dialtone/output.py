@@ -185,8 +185,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def times(ratio: float) -> str:
-    """A ratio to real time: with a decimal below ten."""
-    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
