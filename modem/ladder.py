@@ -47,9 +47,9 @@ def shape_of(order: int, rate: float) -> float:
 
 
 def parity_blocks(data_blocks: int) -> int:
-    """Reed-Solomon parity blocks of a superframe with so many data blocks: one in 32. Against noise
+    """Reed-Solomon parity blocks of a superframe with so many data blocks: one in 64. Against noise
     a lower speed is the better remedy, and lost superframes are the fountain code's."""
-    return data_blocks // 32
+    return data_blocks // 64
 
 
 def _data_blocks(least: int) -> tuple[int, int]:

@@ -116,8 +116,8 @@ class Second:
         self.order = 2 * max(ceil(per_cell / 1.6), 1)
         cells = self.lanes * self.S * (self.loaded - self.loaded // self.P)
         least = max(ceil(cells * per_cell / 8448), 3)
-        self.full = next(d for d in range(1, 4096) if d + d // 32 >= least)
-        blocks = self.full + self.full // 32
+        self.full = next(d for d in range(1, 4096) if d + d // 64 >= least)
+        blocks = self.full + self.full // 64
         self.k = 8 * floor(cells * per_cell / blocks / 8)
         self.r = blocks * self.k / (cells * self.order)
         self.shape = 0.0 if self.order == 2 else 0.97 - 2.1 * max(self.r - 0.6, 0.0) ** 2
@@ -157,7 +157,7 @@ class Second:
 
     def blocks(self, packets: list[bytes]) -> list[bytes]:
         """Packets and the parity packets behind them."""
-        d, parity = len(packets), len(packets) // 32
+        d, parity = len(packets), len(packets) // 64
         out = packets + [b""] * parity
         groups = ceil((d + parity) / 255)
         for first in range(groups):

@@ -124,7 +124,7 @@ def deleted(plan: Layout, llr: np.ndarray, blocks: list[int]) -> np.ndarray:
 
 
 def test_reed_solomon_restores_as_many_blocks_as_there_is_parity() -> None:
-    profile = modem.profiles["cable"]
+    profile = modem.profiles["stereo"]
     plan = layout(profile, profile.speeds[-1], profile.speeds[-1].blocks)
     assert plan.parity_blocks >= 2
     packets = random_packets(plan)
@@ -167,7 +167,7 @@ def test_each_group_of_a_large_superframe_is_repaired_on_its_own(data_blocks: in
     assert len(groups) > 1
     assert max(len(group) for group in groups) <= 255
     parity = [sum(block >= data_blocks for block in group) for group in groups]
-    assert min(parity) >= data_blocks // 32 // len(groups)
+    assert min(parity) >= data_blocks // 64 // len(groups)
     rng = np.random.default_rng(data_blocks)
     gone = [rng.choice(g, p, replace=False).tolist() for g, p in zip(groups, parity, strict=True)]
     found = plan.decode(deleted(plan, llr, [*chain(*gone)]))
@@ -186,7 +186,7 @@ def test_each_group_of_a_large_superframe_is_repaired_on_its_own(data_blocks: in
 def test_a_block_that_decodes_to_something_else_is_an_erasure_too() -> None:
     """A code word of other data: all parity checks hold, only the CRC tells."""
     profile = modem.profiles["cable"]
-    speed = profile.speed(None)
+    speed = profile.speeds[-1]
     plan = layout(profile, speed, speed.blocks)
     packets = random_packets(plan)
     llr = clean_llrs(plan, packets).reshape(-1)

@@ -28,6 +28,8 @@ from modem import channel
         (output.rate(850), "850 bit/s"),
         (output.rate(16_340), "16.3 kbit/s"),
         (output.rate(1_187_000), "1.19 Mbit/s"),
+        (output.times(2.54), "2.5"),
+        (output.times(73.2), "73"),
         (output.count(1, "packet"), "1 packet"),
         (output.count(12_000, "packet"), "12,000 packets"),
     ],

@@ -172,6 +172,11 @@ def rate(bits_per_second: float) -> str:
     return f"{bits_per_second / 1e3:.1f} kbit/s"
 
 
+def times(factor: float) -> str:
+    """How many times faster, for people: 2.5, 73."""
+    return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
+
+
 def duration(seconds: float) -> str:
     """A time for people: 3.2 s, 2 min 05 s, 1 h 02 min."""
     if seconds < 100:
