@@ -30,6 +30,7 @@ _NOISE_REACH = 12  # carriers on either side over which the noise is taken as eq
 _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
 _USUAL_CLOCK = 220e-6  # clocks of sound cards differ by no more
 _CARRIER_SHIFT = 0.25  # carriers that the clock may shift the highest one by unnoticed
+_FADED = 0.1  # power of a channel against the one before, below which something took the signal
 _DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
@@ -111,7 +112,8 @@ class Demodulator:
     def nominal_window(self, start: float, clock: float) -> float:
         """Where the sync symbol's FFT window lies when the superframe starts exactly here."""
         waveform = self.profile.numerology
-        ahead = self.profile.superframe_samples(0, 0) - waveform.fft_size - self.profile.lead
+        ahead = self.profile.preamble_samples + waveform.sync_samples - waveform.fft_size
+        ahead += (self.profile.sync_repeats - 1) * waveform.symbol_samples - self.profile.lead
         return start + ahead * self._tracker.ratio * (1 + clock)
 
     def synchronise(self, x: NDArray[np.float32], start: float, clock: float) -> Sync:
@@ -229,7 +231,7 @@ class Demodulator:
         size = len(sides) * waveform.carriers.size
         by_side = zip(*(np.split(channel[:size], len(sides)) for channel in channels), strict=True)
         tracks = [
-            self._follow(x, sync, plan, clock, choices)
+            self._follow(x, sync, plan, clock, _louder_first(choices))
             for x, choices in zip(sides, by_side, strict=True)
         ]
         if len(tracks) > 1:
@@ -372,6 +374,14 @@ class Demodulator:
         noise_var = np.full(equalised.shape[1], np.nan, np.float32)
         noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)
         return equalised.reshape(-1)[plan.cells], noise_var, per_symbol.astype(np.float32)
+
+
+def _louder_first(channels: tuple[NDArray[np.complex64], ...]) -> list[NDArray[np.complex64]]:
+    """The same channels of a side, but the first one last if it shows next to nothing: the sync
+    symbol may be missing on one side only."""
+    power = [float(np.mean(np.abs(channel) ** 2)) for channel in channels]
+    faded = power[0] < _FADED * power[-1]
+    return [*channels[1:], channels[0]] if faded else list(channels)
 
 
 def _effective_snr_db(noise_var: NDArray[np.float32]) -> float:

@@ -28,12 +28,13 @@ _ALIKE = 1e-3  # of 1 for a lane on each side; to tell the lanes apart costs som
 
 def alike(channel: NDArray[np.complex64]) -> bool:
     """Whether both sides hold the same mix of the lanes, or one side nothing; of a channel as
-    `separate` returns it."""
+    `separate` returns it. Where the closing symbol was not heard nobody knows."""
     left, right, left_apart, right_apart = np.split(channel, 4)
     # But for a factor, the determinant and the power of the matrix that mixes the lanes.
     determinant = np.abs(left * right_apart - right * left_apart) ** 2
-    power = (np.abs(channel.reshape(4, -1)) ** 2).sum(axis=0)
-    return bool(np.mean(4 * determinant) < _ALIKE * np.mean(power**2))
+    total, apart = (np.abs(channel.reshape(2, 2, -1)) ** 2).sum(axis=1)
+    heard = apart.mean() > total.mean() / 2
+    return bool(heard and np.mean(4 * determinant) < _ALIKE * np.mean((total + apart) ** 2))
 
 
 def separate(

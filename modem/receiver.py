@@ -82,7 +82,8 @@ class Receiver:
     """Stage: chunks of samples in, events out; the events do not depend on the cutting.
 
     sample_rate  of the input, 8000 to 192000 [Hz]
-    channels     1 or more; every channel is searched, each superframe is read from the best
+    channels     1 or more; every channel is searched, each superframe is read from the best, or
+                 where it has two lanes from the first two
     observer     called with an Observation for every superframe and every false start
     """
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import modem
 from modem.constellation import map_bits
 from modem.fec import polar
 from modem.fec.interleaver import golden_permutation
@@ -88,6 +89,19 @@ def test_noise_is_no_header() -> None:
 )
 def test_headers_of_other_versions_and_impossible_ones_are_not_read(bits: str) -> None:
     assert read_header(*through(from_fields(bits), 30, seed=3)) is None
+
+
+def test_profiles_of_one_preamble_are_told_apart_by_their_headers() -> None:
+    """They have the same carriers where the header is, and variants of their own."""
+    for profile in modem.profiles.values():
+        family = [p for p in modem.profiles.values() if p.preamble == profile.preamble]
+        assert sorted(p.variant for p in family) == list(range(len(family)))
+        for other in family:
+            ours, theirs = profile.numerology, other.numerology
+            bins = slice(0, ours.header_band)
+            np.testing.assert_array_equal(ours.carrier_hz[bins], theirs.carrier_hz[bins])
+            np.testing.assert_array_equal(ours.reference[bins], theirs.reference[bins])
+            np.testing.assert_array_equal(ours.header_index, theirs.header_index)
 
 
 def test_silence_and_invalid_cells_are_no_header() -> None:

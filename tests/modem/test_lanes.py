@@ -131,6 +131,30 @@ def test_a_closing_symbol_may_be_missing(send, listen) -> None:
     assert heard.packets == sent.packets
 
 
+@pytest.mark.parametrize("sides", [[0, 1], [0], [1]], ids=["both", "left", "right"])
+def test_a_preamble_and_sync_symbol_may_be_missing(send, listen, sides) -> None:
+    """The second superframe starts where the first ended, and its channel is that one's."""
+    sent = send("stereo", superframes=3)
+    start, length = superframe(sent)
+    x, rate = sent.through(NOISE)
+    gap = sent.profile.preamble_samples + sent.profile.numerology.sync_samples
+    x[start + length : start + length + gap, sides] = 0
+    heard = listen(x, rate)
+    assert heard.packets == sent.packets
+    assert "Lost" not in heard.names
+
+
+def test_a_first_closing_symbol_that_is_missing_costs_its_superframe(send, listen) -> None:
+    sent = send("stereo", superframes=2)
+    start, length = superframe(sent)
+    x, rate = sent.through(NOISE)
+    symbol = sent.profile.numerology.symbol_samples
+    x[start + length - symbol : start + length] = 0
+    heard = listen(x, rate)
+    assert heard.packets == sent.packets[sent.speed.blocks :]
+    assert heard.names == ["Acquired", "BlockLost", "Acquired", "Ended"]
+
+
 def test_a_recording_may_start_in_the_middle(send, listen) -> None:
     sent = send("stereo", superframes=3)
     start, length = superframe(sent)
