@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 from dialtone import bench, benchtable, peers
+from dialtone.output import Output
+
+import modem
 
 
 class Links(HTMLParser):
@@ -28,7 +31,6 @@ def by_name(*names):
 
 
 def test_every_case_reads_and_fits_its_profile():
-    import modem
     from modem import channel
 
     for case in bench.CASES:
@@ -76,6 +78,20 @@ def test_rates_above_a_megabit_are_legible():
     ]  # fmt: skip
 
 
+def test_table_of_all_channels_is_100_columns_wide(capsys):
+    measured = []
+    for case in bench.CASES:
+        speed = modem.profiles[case.profile].speeds[-1]
+        bps = 0.69 * (case.limit_bps or 0.0)
+        row = bench.Row(case, speed, "default, best", True, bps, 50.4, 1.0, 1.0, 2.54)
+        beside = [peers.PeerRow(name, None, 0, 1.0, 70_800.0) for name in ("amodem", "minimodem")]
+        measured.append(bench.Measured(case, [row], beside))
+    benchtable.print_summary(measured, Output())
+    lines = capsys.readouterr().err.splitlines()
+    assert any("69% of 3200" in line and " 2.5 " in line for line in lines)
+    assert max(map(len, lines)) <= 100
+
+
 def test_quick_bench(dialtone, monkeypatch):
     monkeypatch.setattr(bench, "CASES", by_name("G.711, -45 dBFS", "MP3 128 kbit/s"))
     answer = dialtone("bench", "--quick", "--payload-kib", 2, "--seed", 5, "--json")
@@ -110,8 +126,6 @@ def test_no_limit_no_share(dialtone, monkeypatch):
 
 
 def test_full_bench_lists_every_speed(dialtone, monkeypatch):
-    import modem
-
     case = bench.Case("cable", "26 dB", "awgn=26", None)
     monkeypatch.setattr(bench, "CASES", (case,))
     answer = dialtone("bench", "--full", "--payload-kib", 1)
