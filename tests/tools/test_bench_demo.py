@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 from dialtone import bench, benchtable, peers
+from dialtone.output import Output
+
+import modem
 
 
 class Links(HTMLParser):
@@ -29,7 +32,6 @@ def by_name(*names):
 
 
 def test_every_case_reads_and_fits_its_profile():
-    import modem
     from modem import channel
 
     for case in bench.CASES:
@@ -75,6 +77,20 @@ def test_rates_above_a_megabit_are_legible():
     assert [benchtable._kbps(bps) for bps in (0.0, 9_530.0, 99_999.0, 2_534_000.0)] == [
         "-", "9.53", "100", "2534"
     ]  # fmt: skip
+
+
+def test_table_of_all_channels_is_100_columns_wide(capsys):
+    measured = []
+    for case in bench.CASES:
+        speed = modem.profiles[case.profile].speeds[-1]
+        bps = 0.69 * (case.limit_bps or 0.0)
+        row = bench.Row(case, speed, "default, best", True, bps, 50.4, 1.0, 1.0, 2.54)
+        beside = [peers.PeerRow(name, None, 0, 1.0, 70_800.0) for name in ("amodem", "minimodem")]
+        measured.append(bench.Measured(case, [row], beside))
+    benchtable.print_summary(measured, Output())
+    lines = capsys.readouterr().err.splitlines()
+    assert any("69% of 3200" in line and " 2.5 " in line for line in lines)
+    assert max(map(len, lines)) <= 100
 
 
 def test_quick_bench(dialtone, monkeypatch):

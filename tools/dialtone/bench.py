@@ -52,13 +52,13 @@ CASES = (
     Case("stereo192", "SNR 50 dB", "awgn=50,skew=100", 3_200_000, times=16),
     Case("phone", "G.711, -55 dBFS", f"{_CLOCK},band=300-3400,noise=-55,g711u", 38_300),
     Case("phone", "G.711, -45 dBFS", f"{_CLOCK},band=300-3400,noise=-45,g711u", 32_900),
-    Case("phone", "echo 1.3 + 4.1 ms", f"{_CLOCK},echo=1.3ms/-9+4.1ms/-14,awgn=30", None),
-    Case("phone", "echo 11 + 23 ms", f"{_CLOCK},echo=11ms/-9+23ms/-14,awgn=30", None),
+    Case("phone", "echo 1.3+4.1 ms", f"{_CLOCK},echo=1.3ms/-9+4.1ms/-14,awgn=30", None),
+    Case("phone", "echo 11+23 ms", f"{_CLOCK},echo=11ms/-9+23ms/-14,awgn=30", None),
     Case("mp3", "MP3 320 kbit/s", f"{_CLOCK},mp3=320", 240_000),
     Case("mp3", "MP3 128 kbit/s", f"{_CLOCK},mp3=128", 94_000),
     Case("mp3", "MP3 64 kbit/s", f"{_CLOCK},mp3=64", 39_500),
     Case("mp3", "MP3 32 kbit/s", f"{_CLOCK},mp3=32", 15_000),
-    Case("air", "room, RT60 0.3 s", f"{_CLOCK},room=300ms,awgn=20", 110_000),
+    Case("air", "room of 0.3 s", f"{_CLOCK},room=300ms,awgn=20", 110_000),
 )
 
 

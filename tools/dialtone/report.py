@@ -188,7 +188,9 @@ def _carriers(axes: "Axes", analysis: Analysis) -> None:
     profile = seen[-1].profile
     same = [s for s in seen if s.profile == profile]
     snr = np.stack([s.snr_db for s in same])
-    low, middle, high = np.nanquantile(snr, (0.1, 0.5, 0.9), axis=0)
+    loaded = np.isfinite(snr).any(axis=0)  # slow speeds leave the top of a band empty
+    low, middle, high = levels = np.full((3, loaded.size), np.nan)
+    levels[:, loaded] = np.nanquantile(snr[:, loaded], (0.1, 0.5, 0.9), axis=0)
     lanes = _lanes(profile)
     parts = (np.split(each, len(lanes)) for each in (same[0].carrier_hz / 1000, low, middle, high))
     for (side, dark, light), hertz, *curves in zip(lanes, *parts, strict=True):
