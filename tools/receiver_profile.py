@@ -80,7 +80,7 @@ class Case(NamedTuple):
     channel: str
 
 
-# Each at the fastest speed that `make bench` finds; what listens has all profiles armed.
+# Each at the fastest speed that arrives whole without repair packets; all profiles are armed.
 CASES = (
     Case("cable, 40 dB", "cable", 34, "skew=100,awgn=40"),
     Case("phone, G.711, -45 dBFS", "phone", 44, "skew=100,band=300-3400,noise=-45,g711u"),
