@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modem.constellation import map_bits
 from modem.fec.crc import crc24a
-from modem.fec.interleaver import block_slots, deinterleave, interleave, scrambling_sequence
+from modem.fec.interleaver import deinterleave, interleave, scrambling_sequence
 from modem.fec.ldpc import LdpcCode
 from modem.fec.reed_solomon import MAX_BLOCKS
 from modem.fec.reed_solomon import encode as rs_encode
@@ -95,13 +95,6 @@ class Layout:
         self.code = LdpcCode(speed.k, length)
         self.scramble = scrambling_sequence(slots)
         self._amplitude = np.float32(np.sqrt(waveform.carriers.size / loaded))
-
-    @property
-    def slots(self) -> NDArray[np.int32]:
-        """(blocks, length) places of the coded bits among the bits of all data cells; worked out
-        anew each time, as they take more memory than anything else in a layout would."""
-        blocks = self.data_blocks + self.parity_blocks
-        return block_slots(self.cells.size, self.speed.order, blocks, self.code.n)
 
     def encode(self, packets: Sequence[bytes]) -> NDArray[np.complex64]:
         """Packets of packet_bytes each, data_blocks of them, to cells (symbols, lanes * carriers),

@@ -27,24 +27,15 @@ def golden_permutation(size: int) -> NDArray[np.int64]:
     return np.arange(size, dtype=np.int64) * golden_step(size) % size
 
 
-def block_slots(cells: int, order: int, blocks: int, length: int) -> NDArray[np.int32]:
-    """Places of all coded bits among the label bits of all cells.
-
-    order    label bits of a cell; those j and j + order / 2 are equally strong, the first pair most
-    returns  (blocks, length) strongest first in every block, the slots of one strength spread over
-             the whole superframe
-    """
-    slots = np.empty((blocks, length), np.int32)
-    for block in range(blocks):
-        _fill_slots(cells, order, blocks, block, golden_step(2 * cells), slots[block])
-    return slots
-
-
 def interleave(
     coded: NDArray[np.uint8], scramble: NDArray[np.uint8], order: int
 ) -> NDArray[np.uint8]:
     """Label bits (cells, order) from the blocks' bits (blocks, length), scrambled; all that no
-    block fills holds the scrambler's bits (cells * order,) alone."""
+    block fills holds the scrambler's bits (cells * order,) alone.
+
+    Label bits j and j + order / 2 of a cell are equally strong, the first pair most. Each block gets
+    the strongest first, and the bits of one strength are spread over the whole superframe.
+    """
     bits = scramble.copy()
     cells = bits.size // order
     _interleave(coded, order, golden_step(2 * cells), bits)

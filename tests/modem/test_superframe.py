@@ -8,6 +8,7 @@ import reedsolo
 from scipy.special import erf, erfinv
 
 import modem
+from modem.fec.interleaver import deinterleave
 from modem.ladder import parity_blocks
 from modem.profile import Profile, Speed
 from modem.superframe import Layout, layout
@@ -52,13 +53,22 @@ def clean_llrs(plan: Layout, packets: list[bytes], size: float = 8.0) -> np.ndar
     return llr
 
 
+def slots_of(plan: Layout) -> np.ndarray:
+    """(blocks, length) places of the coded bits among the bits of all data cells."""
+    blocks = plan.data_blocks + plan.parity_blocks
+    numbers = np.arange(plan.cells.size * plan.speed.order, dtype=np.float32)
+    numbers = numbers.reshape(-1, plan.speed.order)
+    plain = np.zeros_like(np.packbits(plan.scramble))
+    return deinterleave(numbers, plain, blocks, range(blocks), plan.code.n).astype(np.int64)
+
+
 @ladder
 def test_blocks_lie_in_distinct_places_of_the_grid(profile: Profile, speed: Speed) -> None:
     plan = layout(profile, speed, speed.blocks)
     width = profile.lanes * profile.numerology.carriers.size
     assert plan.symbols <= speed.symbols
     assert plan.parity_blocks == parity_blocks(speed.blocks)
-    slots = plan.slots
+    slots = slots_of(plan)
     assert slots.shape[0] == speed.blocks + plan.parity_blocks
     assert np.bincount(slots.ravel()).max() == 1
     assert slots.max() < plan.cells.size * speed.order
@@ -119,7 +129,7 @@ def test_every_number_of_packets_fits(name: str) -> None:
 def deleted(plan: Layout, llr: np.ndarray, blocks: list[int]) -> np.ndarray:
     """The same LLRs with all those of some blocks unknown."""
     flat = llr.reshape(-1).copy()
-    flat[plan.slots[blocks].ravel()] = 0
+    flat[slots_of(plan)[blocks].ravel()] = 0
     return flat.reshape(llr.shape)
 
 
@@ -191,8 +201,8 @@ def test_a_block_that_decodes_to_something_else_is_an_erasure_too() -> None:
     packets = random_packets(plan)
     llr = clean_llrs(plan, packets).reshape(-1)
     information = np.random.default_rng(4).integers(0, 2, (1, speed.k), dtype=np.uint8)
-    word = plan.code.encode(information)[0] ^ plan.scramble[plan.slots[2]]
-    llr[plan.slots[2]] = 8.0 * (1 - 2.0 * word)
+    word = plan.code.encode(information)[0] ^ plan.scramble[slots_of(plan)[2]]
+    llr[slots_of(plan)[2]] = 8.0 * (1 - 2.0 * word)
     found = plan.decode(llr.reshape(-1, speed.order))
     assert found.packets == packets
     assert found.failed == 1
@@ -206,7 +216,7 @@ def test_parity_is_that_of_reedsolo(name: str) -> None:
     plan = layout(profile, speed, speed.blocks)
     packets = random_packets(plan)
     flat = clean_llrs(plan, packets).reshape(-1) * (1 - 2.0 * plan.scramble)
-    blocks = np.packbits(plan.code.decode(flat[plan.slots].astype(np.float32)).bits, axis=1)
+    blocks = np.packbits(plan.code.decode(flat[slots_of(plan)].astype(np.float32)).bits, axis=1)
     blocks = blocks[:, : speed.packet_bytes]
     for group in groups_of(plan):
         data = [block for block in group if block < plan.data_blocks]

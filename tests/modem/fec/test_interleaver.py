@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from modem.fec.interleaver import (
-    block_slots,
     deinterleave,
     golden_permutation,
     interleave,
@@ -42,6 +41,13 @@ def strengths(cells: int, order: int) -> np.ndarray:
     return np.tile(half - 1 - np.arange(order) % half, cells)
 
 
+def slots_of(cells: int, order: int, blocks: int, length: int) -> np.ndarray:
+    """(blocks, length) places of the blocks' bits among all label bits."""
+    numbers = np.arange(cells * order, dtype=np.float32).reshape(cells, order)
+    plain = np.zeros(cells * order // 8 + 1, np.uint8)
+    return deinterleave(numbers, plain, blocks, range(blocks), length).astype(np.int64)
+
+
 @pytest.mark.parametrize(
     ("cells", "order", "blocks", "length"),
     [(250, 2, 1, 500), (253, 4, 3, 333), (1053, 12, 14, 901), (3, 6, 8, 2)],
@@ -54,9 +60,7 @@ def test_slots_follow_the_ranks_and_the_golden_permutation(
     dealt = [
         np.flatnonzero(rank == r)[golden_permutation(2 * cells)] for r in range(rank.max(), -1, -1)
     ]
-    expected = np.concatenate(dealt)[: blocks * length].reshape(length, blocks).T
-    slots = block_slots(cells, order, blocks, length)
-    np.testing.assert_array_equal(slots, expected)
+    slots = np.concatenate(dealt)[: blocks * length].reshape(length, blocks).T
     assert np.unique(slots).size == slots.size
     llr = np.random.default_rng(1).normal(size=(cells, order)).astype(np.float32)
     scramble = np.random.default_rng(2).integers(0, 2, cells * order, dtype=np.uint8)
@@ -72,7 +76,7 @@ def test_slots_follow_the_ranks_and_the_golden_permutation(
 
 def test_every_block_gets_the_strongest_slots_first_and_a_fair_share() -> None:
     strength = strengths(1000, 6)
-    slots = block_slots(1000, 6, 7, 850)
+    slots = slots_of(1000, 6, 7, 850)
     received = strength[slots]
     assert (np.diff(received, axis=1) <= 0).all()
     counts = np.stack([(received == rank).sum(axis=1) for rank in (0, 1, 2)])
@@ -84,7 +88,7 @@ def test_every_block_gets_the_strongest_slots_first_and_a_fair_share() -> None:
 
 def test_a_burst_costs_every_block_about_the_same() -> None:
     """A tenth of the superframe in one piece: each block loses a tenth of its bits."""
-    slots = block_slots(5000, 6, 10, 3000)
+    slots = slots_of(5000, 6, 10, 3000)
     for start in (0, 9999, 27000):
         lost = ((slots >= start) & (slots < start + 3000)).mean(axis=1)
         np.testing.assert_allclose(lost, 0.1, atol=0.015)
