@@ -33,8 +33,8 @@ def interleave(
     """Label bits (cells, order) from the blocks' bits (blocks, length), scrambled; all that no
     block fills holds the scrambler's bits (cells * order,) alone.
 
-    Label bits j and j + order / 2 of a cell are equally strong, the first pair most. Each block gets
-    the strongest first, and the bits of one strength are spread over the whole superframe.
+    Label bits j and j + order / 2 of a cell are equally strong, the first pair most. Each block
+    gets the strongest first, and the bits of one strength are spread over the whole superframe.
     """
     bits = scramble.copy()
     cells = bits.size // order
