@@ -31,6 +31,7 @@ _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
 _USUAL_CLOCK = 220e-6  # clocks of sound cards differ by no more
 _CARRIER_SHIFT = 0.25  # carriers that the clock may shift the highest one by unnoticed
 _FADED = 0.1  # power of a channel against the one before, below which something took the signal
+_SAME_LEVEL = 0.1  # by which sync symbol and payload may differ in amplitude
 _DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
@@ -296,9 +297,12 @@ class Demodulator:
                     x, sync.window, sync.header, plan, clock or sync.clock, channel,
                     known_clock=clock != 0,
                 )  # fmt: skip
-            if best is None or np.median(track.coherence) > np.median(best.coherence):
+            coherence = float(np.median(track.coherence))
+            # A sync symbol that was hit in part is weaker than the payload, however alike it looks.
+            good = coherence > COHERENT and abs(np.median(np.abs(track.gains)) - 1) < _SAME_LEVEL
+            if best is None or good or coherence > np.median(best.coherence):
                 best = track
-            if np.median(best.coherence) > COHERENT:
+            if good:
                 break
         assert best is not None
         return best

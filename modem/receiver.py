@@ -9,24 +9,24 @@ receiver bridges the gap with what the last superframe told it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modem.demodulator import Sync
 from modem.errors import ConfigError
 from modem.events import Acquired, BlockLost, Ended, Event, Lost, Packet
 from modem.family import one_sided, plausible, unfit, variant_of
 from modem.header import BurstHeader
 from modem.history import History
 from modem.observation import Observation
+from modem.places import Candidate, Previous
 from modem.profile import Profile
 from modem.profile_table import profiles
 from modem.reader import Superframe, SuperframeReader, observe
-from modem.superframe import Layout, layout
+from modem.superframe import layout
 from modem.sync.preamble import DETECTOR_RATE, Detection, Preamble, PreambleDetector
 from modem.sync.resampler import Resampler
 from modem.tracker import COHERENT
@@ -50,32 +50,6 @@ class State(Enum):
     SEARCHING = auto()
     ALIGNING = auto()
     RECEIVING = auto()
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """A superframe that may start here. Positions are absolute input samples."""
-
-    start: float
-    channel: int
-    profile: Profile
-    metric: float
-    sync: Sync | None = None
-    plan: Layout | None = None
-
-
-@dataclass(slots=True)
-class _Previous:
-    """The last superframe that was read: where the next starts if nothing slips."""
-
-    profile: Profile
-    channel: int
-    end: float
-    header: BurstHeader
-    sync: Sync
-    coherence: float
-    bridged: int
-    first: float
 
 
 class Receiver:
@@ -109,8 +83,8 @@ class Receiver:
         self._readers: dict[tuple[str, Preamble], SuperframeReader] = {}
         self._history = History(channels)
         self._found: list[tuple[Detection, int]] = []  # with the channel, not yet looked into
-        self._candidate: _Candidate | None = None
-        self._previous: _Previous | None = None
+        self._candidate: Candidate | None = None
+        self._previous: Previous | None = None
         # Of which preamble, the clock, position where it was measured.
         self._clock: tuple[Preamble | None, float, float] = (None, 0.0, 0.0)
         # Profile of a transmission that cannot be read, up to where its next superframe may come.
@@ -176,7 +150,7 @@ class Receiver:
                 self._receive(candidate, reader, events)
         self._forget()
 
-    def _next_candidate(self) -> _Candidate | None:
+    def _next_candidate(self) -> Candidate | None:
         """The earliest place where a superframe may start, once nothing earlier can turn up."""
         rate = self.sample_rate
         final = min(detector.searched_s for detector in self._detectors) - _SAME_S
@@ -189,16 +163,16 @@ class Receiver:
         previous = self._previous
         if previous is not None and previous.end / rate < min(first - _SAME_S, final):
             opening = self._opening(previous.profile.preamble)
-            return _Candidate(previous.end, previous.channel, opening, 0.0)
+            return Candidate(previous.end, previous.channel, opening, 0.0)
         if first >= final:
             return None
         group = [item for item in self._found if item[0].time_s < first + _SAME_S]
         self._found = [item for item in self._found if item[0].time_s >= first + _SAME_S]
         detection, channel = max(group, key=lambda item: item[0].metric)
         profile = self._profiles[detection.index]
-        return _Candidate(detection.time_s * rate, channel, profile, detection.metric)
+        return Candidate(detection.time_s * rate, channel, profile, detection.metric)
 
-    def _align(self, candidate: _Candidate, reader: SuperframeReader, events: list[Event]) -> None:
+    def _align(self, candidate: Candidate, reader: SuperframeReader, events: list[Event]) -> None:
         clock = self._clock_of(candidate)
         sync = reader.synchronise(candidate.start, candidate.channel, clock)
         previous = self._continued(candidate)
@@ -239,9 +213,7 @@ class Receiver:
         speed = candidate.profile.speed(header.speed)
         candidate.plan = layout(candidate.profile, speed, header.data_blocks)
 
-    def _receive(
-        self, candidate: _Candidate, reader: SuperframeReader, events: list[Event]
-    ) -> None:
+    def _receive(self, candidate: Candidate, reader: SuperframeReader, events: list[Event]) -> None:
         assert candidate.sync is not None
         assert candidate.plan is not None
         self._candidate = None
@@ -268,7 +240,8 @@ class Receiver:
                 frame = afresh
         if header is None and frame.all_lost:
             frame = reader.read_as_last(frame, channel)
-        if header is not None and header.number and previous is None and not frame.decoded.lost:
+        hidden = previous is None or previous.all_lost
+        if hidden and header is not None and header.number and not frame.decoded.lost:
             horizon = candidate.start - _LOOK_BACK_S * self.sample_rate
             before = reader.read_before(frame, channel, max(self._resume, horizon, 0.0))
             if before is not None:
@@ -289,7 +262,7 @@ class Receiver:
         self._report(candidate, frame, events)
         self._remember(candidate, frame, events)
 
-    def _report(self, candidate: _Candidate, frame: Superframe, events: list[Event]) -> None:
+    def _report(self, candidate: Candidate, frame: Superframe, events: list[Event]) -> None:
         time_s = frame.start / self.sample_rate
         name, speed = candidate.profile.name, frame.plan.speed.number
         events.extend(
@@ -299,7 +272,7 @@ class Receiver:
             events.append(BlockLost(time_s, frame.decoded.lost))
         self._observe(candidate, frame)
 
-    def _remember(self, candidate: _Candidate, frame: Superframe, events: list[Event]) -> None:
+    def _remember(self, candidate: Candidate, frame: Superframe, events: list[Event]) -> None:
         """Carry forward what helps with the next superframe, or end the transmission."""
         previous = self._continued(candidate)
         first = frame.start if previous is None else previous.first
@@ -328,9 +301,10 @@ class Receiver:
             sync = replace(sync, channel=frame.result.channel)
         elif previous is not None:
             sync = replace(sync, channel=previous.sync.channel)
-        self._previous = _Previous(
-            candidate.profile, candidate.channel, frame.end, header, sync, coherence, bridged, first
-        )
+        self._previous = Previous(
+            candidate.profile, candidate.channel, frame.end, header, sync, coherence, bridged,
+            first, frame.all_lost,
+        )  # fmt: skip
 
     def _lose(self, events: list[Event], reason: str) -> None:
         assert self._previous is not None
@@ -348,7 +322,7 @@ class Receiver:
         more = 0.0 if header.last else (_MAX_BRIDGED + 1.5) * length
         self._refused = profile.name, start + more
 
-    def _continued(self, candidate: _Candidate) -> _Previous | None:
+    def _continued(self, candidate: Candidate) -> Previous | None:
         """The superframe that this one follows without a gap, if there is one."""
         previous = self._previous
         if previous is None or candidate.profile.preamble != previous.profile.preamble:
@@ -356,7 +330,7 @@ class Receiver:
         near = abs(candidate.start - previous.end) < _SAME_S * self.sample_rate
         return previous if near else None
 
-    def _clock_of(self, candidate: _Candidate) -> float:
+    def _clock_of(self, candidate: Candidate) -> float:
         preamble, clock, end = self._clock
         fresh = candidate.start - end < _MEMORY_S * self.sample_rate
         return clock if preamble == candidate.profile.preamble and fresh else 0.0
@@ -384,7 +358,7 @@ class Receiver:
             keep = min(keep, self._previous.end - _SAME_S * rate)
         self._history.drop_before(int(keep - (_LOOK_BACK_S + 0.1) * rate))
 
-    def _observe(self, candidate: _Candidate, frame: Superframe | None) -> None:
+    def _observe(self, candidate: Candidate, frame: Superframe | None) -> None:
         if self._observer is not None:
             sync = candidate.sync if frame is None else frame.sync
             self._observer(

@@ -36,6 +36,8 @@ COHERENT = 0.8  # pilots of a good symbol agree at least so well, but at the low
 _CLOCK_SYMBOLS = 6  # fewer symbols tell less of the clock than the superframe before
 _FOLLOWED = 0.5  # below this there is nothing to improve a channel estimate with
 _MAX_STEP = 8.0  # samples by which a symbol may come off the place predicted for it
+_HIT = 0.03  # of its power: a sync symbol noisier than that may have been hit by something
+_STEADY = 8  # symbols on either side over which gains are then averaged
 _PROBES = 4  # symbols that are looked for behind a slip
 
 
@@ -245,20 +247,8 @@ class SymbolTracker:
             2j * np.pi / waveform.fft_size * track.delays[:, None] * waveform.carriers[places]
         )
         seen = np.take_along_axis(received[1:], places, axis=1) * turn
-        power = np.abs(track.gains) ** 2
-        strength = np.minimum(power / (np.median(power) + TINY), 1.0)
-        heard = strength > 1e-6
-        seen *= np.conj(cells)
-        seen[heard] /= track.gains[heard, None]
-        energy = np.abs(cells) ** 2
-        weight = reliability(track.coherence)
-        weight = np.minimum(weight / np.median(weight), 2.0) * strength * heard + TINY
-        looks = np.zeros(waveform.carriers.size)
-        total = np.zeros(waveform.carriers.size, np.complex128)
-        each = np.broadcast_to(weight[:, None], places.shape)
-        np.add.at(looks, places, energy * each)
-        np.add.at(total, places, seen * each)
         known = np.zeros(waveform.carriers.size, np.complex64)
+        gains = track.gains
         if header is None:
             sync_noise = np.inf
         else:
@@ -267,7 +257,24 @@ class SymbolTracker:
             if sync_noise is None:
                 every = np.ones(known.size)
                 sync_noise = float(self.estimate_channel(known, every, prefix)[1].mean())
+            if sync_noise > _HIT * float(np.mean(np.abs(known) ** 2)):
+                # The combs of the symbols differ. Without a good symbol that has all carriers, a
+                # gain for each would explain a ripple in the channel, and nothing correct either.
+                gains = steady(gains, track.coherence, _STEADY)
         assert sync_noise is not None
+        power = np.abs(gains) ** 2
+        strength = np.minimum(power / (np.median(power) + TINY), 1.0)
+        heard = strength > 1e-6
+        seen *= np.conj(cells)
+        seen[heard] /= gains[heard, None]
+        energy = np.abs(cells) ** 2
+        weight = reliability(track.coherence)
+        weight = np.minimum(weight / np.median(weight), 2.0) * strength * heard + TINY
+        looks = np.zeros(waveform.carriers.size)
+        total = np.zeros(waveform.carriers.size, np.complex128)
+        each = np.broadcast_to(weight[:, None], places.shape)
+        np.add.at(looks, places, energy * each)
+        np.add.at(total, places, seen * each)
         channel = track.channel
         trust = -1.0
         for _ in range(2):
