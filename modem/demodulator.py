@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modem.constellation import error_power, soft_demap
-from modem.equalizer import TINY, moving_average
+from modem.equalizer import TINY
 from modem.events import FrameStats
 from modem.header import BurstHeader, read_header
 from modem.lanes import separate
+from modem.noise import estimate_noise
 from modem.profile import Profile
 from modem.superframe import Layout
 from modem.tracker import COHERENT, SLIP_REACH_S, SymbolTracker, Track
@@ -26,13 +27,10 @@ from modem.transmitter import sync_cells
 from modem.weak import KNOWN_REACH, SHOWN_REACH, WeakReader
 
 _WEAK_DB = 5.0  # below it a symbol's own pilots tell too little of its delay
-_NOISE_REACH = 12  # carriers on either side over which the noise is taken as equal
-_PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
 _USUAL_CLOCK = 220e-6  # clocks of sound cards differ by no more
 _CARRIER_SHIFT = 0.25  # carriers that the clock may shift the highest one by unnoticed
 _FADED = 0.1  # power of a channel against the one before, below which something took the signal
 _SAME_LEVEL = 0.1  # by which sync symbol and payload may differ in amplitude
-_DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
 
 
 @dataclass(frozen=True)
@@ -240,9 +238,11 @@ class Demodulator:
             equalised, channel = separate(self._tracker, sides, sync.window, plan, tracks, known)
         else:
             equalised, channel = self._tracker.equalise(tracks[0]), tracks[0].channel
-        power = np.abs(channel[:size]) ** 2 + TINY
-        cells, noise_var, per_symbol = self._refine(equalised, plan, power)
-        variance = np.multiply.outer(per_symbol, noise_var).astype(np.float32)
+        long_response = self.profile.reverberant or plan.speed.prefix > waveform.prefix
+        power = np.abs(channel[:size]) ** 2 + TINY if long_response else None
+        cells = equalised.reshape(-1)[plan.cells]
+        noise_var, per_symbol = estimate_noise(equalised, plan, power)
+        variance = np.repeat(per_symbol, waveform.carriers.size, axis=1) * noise_var
         llr = soft_demap(
             cells,
             variance.reshape(-1)[plan.cells],
@@ -331,53 +331,6 @@ class Demodulator:
         inside = (best + np.arange(prefix + 1)) % half
         centre = float(np.sum(delay[inside] * response[inside]) / response[inside].sum())
         return centre - prefix / 2, float(energy[best]) / total
-
-    def _refine(
-        self, equalised: NDArray[np.complex64], plan: Layout, power: NDArray[np.floating]
-    ) -> tuple[NDArray[np.complex64], NDArray[np.float32], NDArray[np.float32]]:
-        """Data cells, noise variance by carrier and relative noise by symbol.
-
-        power  (lanes * carriers,) of the channel: what makes the noise of neighbours unequal
-               where the response is long
-
-        Decisions give the shape of the noise from many cells but underestimate it, as errors
-        beyond half the distance of two points are not seen; pilots set that right.
-        """
-        expected = plan.reference[plan.pilots]
-        pilot_error = np.abs(np.take_along_axis(equalised, plan.pilots, axis=1) - expected) ** 2
-        decided = error_power(equalised, plan.speed.order, plan.speed.shape)
-        np.put_along_axis(decided, plan.pilots, pilot_error, axis=1)
-        by_symbol = np.median(decided[:, plan.loaded], axis=1)
-        usual = max(float(np.median(by_symbol)), 1e-12)
-        from_pilots = np.median(pilot_error, axis=1)
-        usual_pilot = max(float(np.median(from_pilots)), 1e-12)
-        per_symbol = by_symbol / usual
-        dead = from_pilots > _DEAD_SYMBOL * usual_pilot
-        per_symbol[dead] = np.maximum(from_pilots[dead] / usual_pilot, per_symbol[dead])
-        per_symbol = np.clip(per_symbol, 0.5, 1e6)
-        weight = 1 / per_symbol**2
-        loaded = plan.loaded
-        shape = np.average(decided[:, loaded], axis=0, weights=weight)
-        if self.profile.reverberant or plan.speed.prefix > self.profile.numerology.prefix:
-            level = power[loaded] / power[loaded].mean()
-            shape = moving_average(shape * level, _NOISE_REACH) / level
-        else:
-            shape = moving_average(shape, _NOISE_REACH)
-        shape = np.maximum(shape, 1e-9)
-        true = np.zeros(equalised.shape[1])
-        seen = np.zeros(equalised.shape[1])
-        guess = np.ones(equalised.shape[1])
-        guess[loaded] = shape
-        each = np.broadcast_to(weight[:, None], plan.pilots.shape)
-        np.add.at(true, plan.pilots, pilot_error * each)
-        np.add.at(seen, plan.pilots, guess[plan.pilots] * each)
-        # Few symbols have no pilot near some carriers; a weight of nothing there must not drown in
-        # the rounding of the large ones.
-        seen = np.maximum(seen[loaded], 1e-9 * seen.mean() + 1e-12)
-        excess = moving_average(true[loaded] / seen, _PILOT_REACH, seen)
-        noise_var = np.full(equalised.shape[1], np.nan, np.float32)
-        noise_var[loaded] = np.clip(shape * np.maximum(excess, 1.0), 1e-9, 1e9)
-        return equalised.reshape(-1)[plan.cells], noise_var, per_symbol.astype(np.float32)
 
 
 def _louder_first(channels: tuple[NDArray[np.complex64], ...]) -> list[NDArray[np.complex64]]:
