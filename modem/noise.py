@@ -11,7 +11,7 @@ from modem.superframe import Layout
 
 _REACH = 12  # carriers on either side over which the noise is taken as equal
 _PILOT_REACH = 40  # the same for the unbiased but sparse estimate from pilots
-_DEAD_SYMBOL = 6.0  # pilots this much noisier than the mean tell of a drop-out
+_CHANCE = 5.0  # standard errors by which the pilots of a symbol may be noisier than usual
 
 
 def estimate_noise(
@@ -37,8 +37,8 @@ def estimate_noise(
     # A click or a gap may be in one lane only.
     per_symbol = _relative(errors.reshape(symbols, lanes, -1))
     from_pilots = _relative(pilot_error.reshape(symbols, lanes, -1))
-    dead = from_pilots > _DEAD_SYMBOL
-    per_symbol[dead] = np.maximum(from_pilots[dead], per_symbol[dead])
+    hit = from_pilots > 1 + _CHANCE / np.sqrt(plan.comb.shape[1])
+    per_symbol[hit] = np.maximum(from_pilots[hit], per_symbol[hit])
     per_symbol = np.clip(per_symbol, 0.5, 1e6)
     weight = 1 / per_symbol**2
 

@@ -60,7 +60,7 @@ _MP3_SPEEDS = speeds(
         ),
     ),
 )
-_AIR_SPEEDS = speeds(_AIR, _AIR_PREAMBLE, ((Form(10, extra_db=0.4), ladder(18000.0, -3.0, 24.0)),))
+_AIR_SPEEDS = speeds(_AIR, _AIR_PREAMBLE, ((Form(10, extra_db=0.7), ladder(18000.0, -3.0, 24.0)),))
 
 
 def _cable(sample_rate: int, lanes: int) -> Profile:

@@ -1,4 +1,4 @@
-"""Measures where the receiver's time goes: five kinds of sound, stage by stage.
+"""Measures where the receiver's time goes: six kinds of sound, stage by stage.
 
     python tools/receiver_profile.py                 measure and print
     python tools/receiver_profile.py --draw          and draw modem/receiver_profile.png
@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 import matplotlib as mpl
 import numpy as np
+from dialtone.output import times
 from dialtone.report import FAINT_INK, STYLE
 from dialtone.whole import whole_file
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -82,7 +83,8 @@ class Case(NamedTuple):
 
 # Each at the fastest speed that arrives whole without repair packets; all profiles are armed.
 CASES = (
-    Case("cable, 40 dB", "cable", 34, "skew=100,awgn=40"),
+    Case("cable, 40 dB", "cable", 33, "skew=100,awgn=40"),
+    Case("stereo192, 50 dB", "stereo192", 34, "skew=100,awgn=50"),
     Case("phone, G.711, -45 dBFS", "phone", 44, "skew=100,band=300-3400,noise=-45,g711u"),
     Case("mp3, MP3 128 kbit/s", "mp3", 32, "skew=100,mp3=128"),
     Case("air, room of 0.3 s, 20 dB", "air", 15, "skew=100,room=300ms,awgn=20"),
@@ -159,7 +161,7 @@ def sound_of(case: Case, seconds: float) -> tuple[NDArray[np.float32], int, int]
         rng = np.random.default_rng(_SEED)
         packets = [rng.bytes(tx.packet_bytes) for _ in range(count)]
         made = np.concatenate((tx.process(packets), tx.flush()))
-    quiet = np.zeros(round(_BEFORE_S * profile.sample_rate), np.float32)
+    quiet = np.zeros((round(_BEFORE_S * profile.sample_rate), *made.shape[1:]), np.float32)
     heard, rate = channel.parse(case.channel, _SEED).apply(
         np.concatenate((quiet, made)), profile.sample_rate
     )
@@ -171,7 +173,7 @@ def measure(case: Case, seconds: float, repeats: int) -> Measured:
     heard, rate, count = sound_of(case, seconds)
     measured = []
     for _ in range(repeats + 1):
-        rx = modem.Receiver(rate)
+        rx = modem.Receiver(rate, modem.profiles[case.profile].lanes)
         with stopwatch() as stages:
             events = rx.process(heard) + rx.flush()
         got = sum(isinstance(event, modem.Packet) for event in events)
@@ -185,7 +187,7 @@ def print_table(rows: list[Measured]) -> None:
     """In Markdown: a column for each case."""
     print("| | " + " | ".join(row.case.name for row in rows) + " |")
     print("|---|" + "---|" * len(rows))
-    print("| times real time | " + " | ".join(f"{row.times_real:.0f}" for row in rows) + " |")
+    print("| times real time | " + " | ".join(times(row.times_real) for row in rows) + " |")
     each = [f"{1000 / row.times_real:.1f} ms" for row in rows]
     print("| a second of sound takes | " + " | ".join(each) + " |")
     for stage in STAGES:
@@ -196,7 +198,7 @@ def draw(rows: list[Measured], target: Path) -> None:
     """A bar for each case, its stages one behind the other."""
     with mpl.rc_context():
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(12, 4.6), dpi=100, facecolor="white", layout="constrained")
+        figure = Figure(figsize=(12, 5.3), dpi=100, facecolor="white", layout="constrained")
         canvas = FigureCanvasAgg(figure)
         figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
         axes = figure.subplots()
@@ -213,7 +215,7 @@ def draw(rows: list[Measured], target: Path) -> None:
                     )  # fmt: skip
             done += share
         for place, row in zip(places, rows, strict=True):
-            axes.text(101, place - 0.13, f"{row.times_real:.0f} x", va="center", weight="bold")
+            axes.text(101, place - 0.13, f"{times(row.times_real)} x", va="center", weight="bold")
             axes.text(
                 101, place + 0.17, f"{1000 / row.times_real:.1f} ms a second", va="center",
                 color=FAINT_INK, fontsize=8.5,
