@@ -133,7 +133,7 @@ profiles: dict[str, Profile] = {
             level_dbfs=-13.0,
             lead_in_s=0.1,
             speeds=_AIR_SPEEDS,
-            default_speed=nearest(_AIR_SPEEDS, 4.0, _AIR.prefix, 18000.0),
+            default_speed=nearest(_AIR_SPEEDS, 4.5, _AIR.prefix, 18000.0),
             reverberant=True,
         ),
     )
