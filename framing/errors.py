@@ -63,7 +63,7 @@ class UnknownLockError(LockError):
 
 
 class CostlyKeyError(LockError):
-    """The passphrase lock asks for more memory than is allowed; it was not tried."""
+    """The passphrase lock asks for more memory or time than is allowed; it was not tried."""
 
 
 class VersionError(TransferError):
@@ -80,6 +80,16 @@ class AuthenticationError(TransferError):
 
 class ForgedHeaderError(AuthenticationError):
     """The key header fails its authentication: it was changed on the way, or forged."""
+
+
+class ForgedSignatureError(AuthenticationError):
+    """The signature of the transfer is wrong: it was not made by the one who it claims."""
+
+
+class ExpiredError(TransferError):
+    """The transfer has expired."""
+
+    kind = "expired"
 
 
 class ForgedTrailerError(AuthenticationError):

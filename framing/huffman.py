@@ -27,7 +27,7 @@ from framing.errors import MalformedError
 CHUNK_BYTES = 1 << 16
 _FOUR_STREAMS_FROM = 1024
 
-_RAW = b"\x00"
+STORED = b"\x00"
 _HUFFMAN = b"\x01"
 _SIZE_BYTES = 2
 
@@ -41,7 +41,7 @@ def pack(chunk: bytes) -> bytes:
     if len(chunk) > CHUNK_BYTES:
         raise ValueError(f"a chunk holds at most {CHUNK_BYTES} bytes, got {len(chunk)}")
     if not chunk:
-        return _RAW
+        return STORED
     data = np.frombuffer(chunk, np.uint8)
     streams = _stream_count(data.size)
     code_lengths = np.empty(256, np.uint8)
@@ -50,7 +50,7 @@ def pack(chunk: bytes) -> bytes:
     table_bytes = (write_lengths(code_lengths, table) + 7) // 8
     head = 1 + _SIZE_BYTES + table_bytes + 2 * (streams - 1)
     if head + payload_bits // 8 + streams >= data.size:
-        return _RAW + chunk
+        return STORED + chunk
     out = [_HUFFMAN, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), table[:table_bytes].tobytes()]
     if symbols > 1:
         codes = np.zeros(256, np.uint32)
@@ -69,7 +69,7 @@ def pack(chunk: bytes) -> bytes:
 def unpack(packed: bytes) -> bytes:
     """The chunk. Raises MalformedError; never gives more than 65536 bytes."""
     mode, body = packed[:1], packed[1:]
-    if mode == _RAW and len(body) <= CHUNK_BYTES:
+    if mode == STORED and len(body) <= CHUNK_BYTES:
         return body
     if mode != _HUFFMAN or len(body) <= _SIZE_BYTES:
         raise MalformedError
