@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from typing import Protocol
 
 from Crypto.Cipher import AES
@@ -74,6 +75,11 @@ def scrypt(
     n = 1 << log2_n
     memory = 128 * r * (n + p + 2) + (1 << 20)
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+
+
+def passphrase_bytes(secret: str | bytes) -> bytes:
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
+    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
 
 
 class Suite(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from Crypto.PublicKey import RSA
 from Crypto.Util.strxor import strxor
 
-from framing.cipher import COST_MAX, FILE_KEY_BYTES, PASSES_MAX, scrypt
+from framing.cipher import COST_MAX, FILE_KEY_BYTES, PASSES_MAX, passphrase_bytes, scrypt
 from framing.errors import (
     CostlyKeyError,
     ForgedHeaderError,
@@ -73,7 +73,7 @@ class Keys:
     file_key      of one transfer, as its sender knows it
     """
 
-    passphrases: Sequence[bytes] = field(default=(), repr=False)
+    passphrases: Sequence[str | bytes] = field(default=(), repr=False)
     private_keys: Callable[[], Sequence[PrivateKey]] = _no_keys
     rsa: Sequence[RSA.RsaKey] = field(default=(), repr=False)
     file_key: bytes | None = field(default=None, repr=False)
@@ -141,7 +141,7 @@ def file_keys(
             costly = True
             continue
         for passphrase in ring.keys.passphrases:
-            pad = scrypt(passphrase, salt, cost, p=passes, length=FILE_KEY_BYTES)
+            pad = scrypt(passphrase_bytes(passphrase), salt, cost, p=passes, length=FILE_KEY_BYTES)
             yield strxor(masked, pad), None
     if costly:
         raise CostlyKeyError

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from Crypto.Util.strxor import strxor
 
 from framing import records
-from framing.cipher import COST_DEFAULT, COST_MAX, FILE_KEY_BYTES, PASSES, scrypt
+from framing.cipher import COST_DEFAULT, COST_MAX, FILE_KEY_BYTES, PASSES, passphrase_bytes, scrypt
 from framing.identity import SplitKey
 from framing.stanzas import (
     CLEAR,
@@ -28,11 +27,6 @@ from framing.stanzas import (
     sender_pad,
     shares_info,
 )
-
-
-def passphrase_bytes(secret: str | bytes) -> bytes:
-    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
-    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
 
 
 @dataclass(frozen=True, slots=True)
