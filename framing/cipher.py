@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from typing import Protocol
 
 from Crypto.Cipher import AES
@@ -29,6 +30,13 @@ TAG_BYTES = 16
 MAC_BYTES = 32
 _LABEL = b"dialtone 1 "
 _NONCE_BYTES = 12
+
+# scrypt with r = 8, p = 3: three passes over little memory suit a daemon better than one over much,
+# and N = 2**15 is then what OWASP's Password Storage Cheat Sheet asks for.
+COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
+COST_MAX = 15
+PASSES = 3
+PASSES_MAX = 12  # whoever asks for more is refused untried: 1.2 s
 
 # Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.2 ms each.
 _SEARCH = 256
@@ -66,6 +74,11 @@ def scrypt(
     n = 1 << log2_n
     memory = 128 * r * (n + p + 2) + (1 << 20)
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+
+
+def passphrase_bytes(secret: str | bytes) -> bytes:
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
+    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
 
 
 class Suite(Protocol):
