@@ -62,9 +62,7 @@ def receiver_pad(x25519: bytes, enc: bytes, info: bytes) -> bytes | None:
     """The pad; None where `enc` is no usable point, which only a forger writes."""
     receiver = DH.import_x25519_private_key(x25519)
     try:
-        context = HPKE.new(
-            receiver_key=receiver, aead_id=HPKE.AEAD.EXPORT_ONLY, enc=enc, info=info
-        )
+        context = HPKE.new(receiver_key=receiver, aead_id=HPKE.AEAD.EXPORT_ONLY, enc=enc, info=info)
     except ValueError:
         return None
     return context.export(_EXPORT, FILE_KEY_BYTES)

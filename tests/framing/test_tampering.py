@@ -180,7 +180,9 @@ def header_with(stanzas, version=2, suite=1):
     ],
 )
 def test_headers_that_open_nothing(kit, tmp_path, raw, error):
-    result = outcome(kit, tmp_path, b"ABCD", records.build(1, raw), framing.Keys(passphrases=(b"guess",)))
+    result = outcome(
+        kit, tmp_path, b"ABCD", records.build(1, raw), framing.Keys(passphrases=(b"guess",))
+    )
     assert result.error == error
 
 
