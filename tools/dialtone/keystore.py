@@ -67,14 +67,18 @@ class Own:
         """Private halves of one-time keys that are not used yet."""
         return sorted(_beside(self.path, _ONCE).glob(f"*{_ONE_TIME}"))
 
-    def add_one_time(self, identity: Identity, number: int) -> list[bytes]:
-        """Make so many one-time keys; returns their public halves. Raises Failure, OSError."""
+    def check_room(self, number: int) -> None:
+        """Raises Failure unless so many one-time keys more can be kept."""
         room = ONE_TIME_MAX - len(self.one_time_files())
         if number > room:
             raise Failure(
                 f"{self.name} has room for {room} more one-time keys, not for {number}",
                 f"at most {ONE_TIME_MAX} unused ones are kept",
             )
+
+    def add_one_time(self, identity: Identity, number: int) -> list[bytes]:
+        """Make so many one-time keys; returns their public halves. Raises Failure, OSError."""
+        self.check_room(number)
         folder = _made(_beside(self.path, _ONCE))
         publics = []
         for _ in range(number):

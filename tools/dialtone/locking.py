@@ -13,7 +13,7 @@ from dialtone.passphrases import PassphraseOptions
 
 if TYPE_CHECKING:
     import framing
-    from dialtone.keystore import Contact, Keystore, Own
+    from dialtone.keystore import Contact, Keystore
     from dialtone.keytexts import TheirKey
 
 _RECIPIENTS_MAX = 32
@@ -84,6 +84,17 @@ class Sealing:
         locks = [framing.Recipient(_take(contact)) for contact in self.once]
         return replace(self, key=[*locks, *self.key[len(locks) :]])
 
+    def for_planning(self) -> "Sealing":
+        """The same with passphrases that are quick to lock with: no lock is longer for being
+        costly to open."""
+        import framing
+
+        if not isinstance(self.key, Sequence):
+            return self
+        quick = framing.Passphrase("planning", cost=10)
+        locks = [quick if isinstance(lock, framing.Passphrase) else lock for lock in self.key]
+        return replace(self, key=locks)
+
     def facts(self) -> dict[str, object]:
         """What JSON events say of it."""
         return {
@@ -116,7 +127,7 @@ def with_passphrase(secret: bytes | str) -> Sealing:
     """Encrypted with a passphrase and nothing else."""
     import framing
 
-    return Sealing(framing.Passphrase(secret), "encrypted with a passphrase")
+    return Sealing([framing.Passphrase(secret)], "encrypted with a passphrase")
 
 
 def sealing(options: LockOptions) -> Sealing:

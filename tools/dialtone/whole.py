@@ -32,7 +32,8 @@ def new_file(target: Path, data: bytes, mode: int = 0o666) -> None:
     """
     temporary = target.with_name(f".dialtone-{secrets.token_hex(6)}.part")
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
