@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import ImagingError
+from .errors import ImagingError, NothingHiddenError
 
 if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Fitted",
     "ImagingError",
+    "NothingHiddenError",
     "Picture",
     "UnpackedPng",
     "decode_exact",
