@@ -13,7 +13,7 @@ from .errors import ImagingError, NothingHiddenError
 if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
     from .fitting import Fitted, fit
-    from .pictures import Picture, load, save_png
+    from .pictures import Picture, PictureInfo, load, save_png
     from .png_recipe import UnpackedPng, pack_png, unpack_png
     from .similarity import ssim
 
@@ -22,6 +22,7 @@ __all__ = [
     "ImagingError",
     "NothingHiddenError",
     "Picture",
+    "PictureInfo",
     "UnpackedPng",
     "decode_exact",
     "encode_exact",
@@ -39,6 +40,7 @@ _HOME = {
     "Fitted": "fitting",
     "fit": "fitting",
     "Picture": "pictures",
+    "PictureInfo": "pictures",
     "load": "pictures",
     "save_png": "pictures",
     "UnpackedPng": "png_recipe",
