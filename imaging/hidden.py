@@ -9,8 +9,8 @@ steganography", Information Hiding 2001). README.md has the format to the bit, a
 from __future__ import annotations
 
 import hashlib
-import os
 from math import ceil, log10, prod, sqrt
+from os import urandom
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from .errors import ImagingError, NothingHiddenError
 MAX_SECRET = 0xFFFF  # bytes, what the field of the length can say
 _LENGTH_BYTES, _CHECK_BYTES = 2, 8
 _HEAD_BYTES = _LENGTH_BYTES + _CHECK_BYTES
-# Every second sample at most: drawing places then takes few words, and a picture of noise is left
-# three quarters of its samples.
+# Every second sample at most: drawing places then takes few words, and three of four samples
+# stay as they are even in a picture that is full.
 _SAMPLES_PER_BIT = 2
 _SAMPLES_PER_BYTE = 8 * _SAMPLES_PER_BIT
 _LABEL = b"dialtone hidden 1"
-_SCRYPT_LOG2_N, _SCRYPT_R, _SCRYPT_P = 15, 8, 3  # as passphrases of transfers: 32 MiB, 0.3 s
+_SCRYPT_LOG2_N, _SCRYPT_R, _SCRYPT_P = 15, 8, 3  # as passphrases of transfers: 32 MiB
 _SCRYPT_MEMORY = 64 << 20
 _WORD_BYTES = 8
 _PIECE = 1 << 20  # samples looked at at a time
@@ -72,7 +72,7 @@ def hide(pixels: np.ndarray, secret: bytes, where: bytes = b"") -> np.ndarray:
     index = np.unravel_index(places, samples.shape)
     values = samples[index]
     change = (values & 1) != bits
-    up = np.unpackbits(np.frombuffer(os.urandom(len(payload)), np.uint8)).astype(bool)
+    up = np.unpackbits(np.frombuffer(urandom(len(payload)), np.uint8)).astype(bool)
     up = (up | (values == 0)) & (values != np.iinfo(pixels.dtype).max)
     samples[index] = np.where(change, np.where(up, values + 1, values - 1), values)
     return hidden

@@ -99,7 +99,7 @@ def unhide_key(picture: Path, output: Path, passphrase: bytes | None, out: Outpu
     out.say(f"{output}: {count(len(secret), 'byte')} found in {picture}, readable by you alone")
 
 
-def _notes(info: imaging.PictureInfo) -> list[str]:
+def _notes(info: "imaging.PictureInfo") -> list[str]:
     notes = []
     if info.mode in ("1", "P", "PA"):
         notes.append("a picture of few colours betrays each change: take a photo")
