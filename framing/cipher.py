@@ -32,11 +32,11 @@ MAC_BYTES = 32
 LABEL = b"dialtone 2 "
 _NONCE_BYTES = 12
 
-# scrypt with r = 8, p = 3: three passes over little memory suit a daemon better than one over much,
-# and N = 2**15 is then what OWASP's Password Storage Cheat Sheet asks for.
+# scrypt with r = 8, p = 4: four passes over little memory suit a daemon better than one over much,
+# and N = 2**15 is then more than OWASP's Password Storage Cheat Sheet asks for.
 COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
 COST_MAX = 15
-PASSES = 3
+PASSES = 4
 PASSES_MAX = 12  # whoever asks for more is refused untried: 1.2 s
 
 # Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.1 ms each.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from Crypto.PublicKey import RSA
+from Crypto.Protocol import DH
+from Crypto.PublicKey import ECC, RSA
 from Crypto.Util.strxor import strxor
 
 from framing.cipher import COST_MAX, FILE_KEY_BYTES, PASSES_MAX, passphrase_bytes, scrypt
@@ -45,7 +47,7 @@ _WAYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PrivateKey:
     """An X25519 private key (32 bytes).
 
@@ -56,6 +58,11 @@ class PrivateKey:
     x25519: bytes = field(repr=False)
     set_id: bytes | None = None
     spent: Callable[[], None] | None = None
+
+    @cached_property
+    def imported(self) -> ECC.EccKey:
+        """The key as the library takes it: to import it costs as much as to use it."""
+        return DH.import_x25519_private_key(self.x25519)
 
 
 def _no_keys() -> Sequence[PrivateKey]:
@@ -163,7 +170,7 @@ def _by_private_keys(
         for key in ring.private_keys():
             if key.set_id != (None if kind == RECIPIENT else head[:SET_BYTES]):
                 continue
-            pad = receiver_pad(key.x25519, enc, info)
+            pad = receiver_pad(key.imported, enc, info)
             if pad is not None:
                 yield strxor(masked, pad), key
 

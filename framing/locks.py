@@ -31,7 +31,7 @@ from framing.stanzas import (
 
 @dataclass(frozen=True, slots=True)
 class Passphrase:
-    """Encrypt under a passphrase. `cost` is log2 of scrypt's N, 10..15; r = 8, p = 3."""
+    """Encrypt under a passphrase. `cost` is log2 of scrypt's N, 10..15; r = 8, p = 4."""
 
     secret: str | bytes = field(repr=False)
     cost: int = COST_DEFAULT

@@ -10,7 +10,7 @@ from __future__ import annotations
 from Crypto.Cipher import PKCS1_OAEP
 from Crypto.Hash import SHA256
 from Crypto.Protocol import DH, HPKE
-from Crypto.PublicKey import RSA
+from Crypto.PublicKey import ECC, RSA
 
 from framing.cipher import FILE_KEY_BYTES, LABEL
 from framing.errors import KeyTextError, WrongPassphraseError
@@ -58,9 +58,8 @@ def sender_pad(x25519: bytes, info: bytes) -> tuple[bytes, bytes]:
     return context.enc, context.export(_EXPORT, FILE_KEY_BYTES)
 
 
-def receiver_pad(x25519: bytes, enc: bytes, info: bytes) -> bytes | None:
+def receiver_pad(receiver: ECC.EccKey, enc: bytes, info: bytes) -> bytes | None:
     """The pad; None where `enc` is no usable point, which only a forger writes."""
-    receiver = DH.import_x25519_private_key(x25519)
     try:
         context = HPKE.new(receiver_key=receiver, aead_id=HPKE.AEAD.EXPORT_ONLY, enc=enc, info=info)
     except ValueError:

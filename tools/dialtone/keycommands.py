@@ -10,7 +10,7 @@ from dialtone.keytexts import RsaKey, Sheet, TheirKey, is_text, kind_of, read_sh
 from dialtone.output import Output, count
 from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import unlock_with
-from dialtone.whole import new_file, whole_file
+from dialtone.whole import write_new, whole_file
 from framing.identity import Identity
 from framing.statements import one_time_bundle, revocation
 
@@ -141,7 +141,7 @@ def _revoke_own(
         raise Failure(f"{output} is there already", "take another name")
     since = now if own.revoked is None else own.revoked
     statement = revocation(unlock_with(own, passphrase), since)
-    new_file(output, f"# {own.key.fingerprint} was revoked\n{statement}\n".encode())
+    write_new(output, f"# {own.key.fingerprint} was revoked\n{statement}\n".encode())
     store.revoke(own, since)
     erased = own.forget_one_time()
     _tell_revoked(own, since, out, output=output, one_time_erased=erased)
@@ -196,7 +196,7 @@ def _make_one_time(
         f"# {known.name}, fingerprint {known.key.fingerprint}: for one correspondent only\n"
         f"{known.key.text()}\n{one_time_bundle(identity, publics)}\n"
     )
-    new_file(output, text.encode())
+    write_new(output, text.encode())
     out.say(f"{count(number, 'one-time key')} in {output}: give it to one correspondent, no other")
 
 

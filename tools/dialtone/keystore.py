@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dialtone.errors import Failure, sentence
 from dialtone.keytexts import RsaKey, TheirKey, is_text, kind_of, read_sheet
-from dialtone.whole import erase, new_file
+from dialtone.whole import erase, write_private
 from framing.errors import KeyTextError
 from framing.identity import Identity, PublicKey, locked_public
 from framing.one_time import OneTimeKey
@@ -27,7 +27,7 @@ from framing.spool import sync_folder
 ME = "me"
 ONE_TIME_MAX = 64  # unused one-time keys of an identity: each is tried on each transfer
 
-_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+_PRIVATE_FOLDER = 0o700
 _NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}")
 _IDENTITY, _KEY, _REVOKED = ".identity", ".key", ".revoked"
 _ONCE, _ONE_TIME, _USED = ".once", ".onetime", ".used"
@@ -84,7 +84,7 @@ class Own:
         for _ in range(number):
             key = OneTimeKey.new()
             name = key.public[:4].hex() + _ONE_TIME
-            new_file(folder / name, key.seal(identity), _PRIVATE_FILE)
+            write_private(folder / name, key.seal(identity))
             publics.append(key.public)
         return publics
 
@@ -117,7 +117,7 @@ class Contact:
         for public in publics:
             if not (folder / f"{public.hex()}{_USED}").exists():
                 try:
-                    new_file(folder / f"{public.hex()}{_KEY}", b"", _PRIVATE_FILE)
+                    write_private(folder / f"{public.hex()}{_KEY}", b"")
                 except FileExistsError:
                     continue
                 added += 1
@@ -205,13 +205,13 @@ class Keystore:
         path = _made(self._contacts) / f"{name}{_KEY}"
         said = f"# {name}: {kind_of(key)}, fingerprint {key.fingerprint}\n"
         text = key.text() if isinstance(key, RsaKey) else f"{said}{key.text()}"
-        new_file(path, f"{text}\n".encode(), _PRIVATE_FILE)
+        write_private(path, f"{text}\n".encode())
         return Contact(name, path, key, None)
 
     def revoke(self, known: Own | Contact, time: int) -> None:
         """Remember that a key must not be used any more, since `time` [s since 1970 UTC]."""
         if known.revoked is None:
-            new_file(_beside(known.path, _REVOKED), f"{time}\n".encode(), _PRIVATE_FILE)
+            write_private(_beside(known.path, _REVOKED), f"{time}\n".encode())
 
 
 def own_from_file(path: Path, name: str = "") -> Own:
@@ -231,7 +231,7 @@ def write_identity(path: Path, name: str, identity: Identity, passphrase: bytes)
         "# Keep this file secret: whoever has it and its passphrase is you.\n"
         f"{identity.lock(passphrase)}\n"
     )
-    new_file(path, text.encode(), _PRIVATE_FILE)
+    write_private(path, text.encode())
 
 
 def signing_key(key: TheirKey) -> bytes | None:

@@ -9,14 +9,13 @@ from dialtone.keystore import Keystore, write_identity
 from dialtone.output import Output
 from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import chosen, unlock_with
-from dialtone.whole import new_file
+from dialtone.whole import write_private
 from framing import shares
 from framing.errors import DamagedShareError, KeyTextError, MissingShareError
 from framing.identity import Identity
 from framing.shares import Share
 
 _BYTES_MAX = 1 << 16
-_PRIVATE_FILE = 0o600
 
 
 def split_key(
@@ -46,7 +45,7 @@ def split_key(
     written: list[Path] = []
     try:
         for path, share in zip(paths, parts, strict=True):
-            new_file(path, _text(name, share, key.fingerprint).encode(), _PRIVATE_FILE)
+            write_private(path, _text(name, share, key.fingerprint).encode())
             written.append(path)
         contact = store.add_contact(name, key)
     except BaseException:

@@ -10,13 +10,14 @@ from typing import BinaryIO
 
 from framing.spool import sync_folder
 
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
+_EVERYBODY, _OWNER = 0o666, 0o600
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A binary file to write to; it takes its name when the block ends without an error."""
-    temporary = target.with_name(f".dialtone-{secrets.token_hex(6)}.part")
+    temporary = _beside(target)
     try:
         with temporary.open("xb") as file:
             yield file
@@ -25,34 +26,20 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def new_file(target: Path, data: bytes, mode: int = 0o666) -> None:
-    """Write a file that must not be there yet: whole, synced, with that mode from the beginning.
+def write_new(target: Path, data: bytes) -> None:
+    """Write a file that replaces no other.
 
-    Raises FileExistsError where something has the name already, OSError where writing fails.
+    Raises FileExistsError, with the name of the target, where something has that name.
     """
-    temporary = target.with_name(f".dialtone-{secrets.token_hex(6)}.part")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _take_name(temporary, target)
-        sync_folder(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _write(target, data, _EVERYBODY)
 
 
-def _take_name(temporary: Path, target: Path) -> None:
-    """Rename without replacing anything."""
-    try:
-        os.link(temporary, target)
-    except OSError as error:
-        # File systems without hard links have no way to rename without replacing.
-        if error.errno not in _NO_LINKS or os.path.lexists(target):
-            error.filename = str(target)
-            raise
-        temporary.rename(target)
+def write_private(target: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, from its first moment on; it replaces no other.
+
+    Raises FileExistsError, with the name of the target, where something has that name.
+    """
+    _write(target, data, _OWNER)
 
 
 def erase(path: Path) -> None:
@@ -69,3 +56,31 @@ def erase(path: Path) -> None:
             os.fsync(file.fileno())
     path.unlink()
     sync_folder(path.parent)
+
+
+def _write(target: Path, data: bytes, mode: int) -> None:
+    temporary = _beside(target)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        try:
+            os.link(temporary, target)
+        except OSError as error:
+            # File systems without hard links have no way to rename without replacing.
+            taken = isinstance(error, FileExistsError) or os.path.lexists(target)
+            if taken:
+                reason = os.strerror(errno.EEXIST)
+                raise FileExistsError(errno.EEXIST, reason, str(target)) from error
+            if error.errno not in NO_LINKS:
+                raise
+            temporary.rename(target)
+        sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".dialtone-{secrets.token_hex(6)}.part")
