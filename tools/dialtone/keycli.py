@@ -219,3 +219,48 @@ def revoke(
 
     passphrase = PassphraseOptions(passphrase_file, passphrase_prompt)
     revoke_key(name, output, passphrase, Output(as_json))
+
+
+@app.command()
+def hide(
+    cover: Annotated[
+        Path, typer.Argument(metavar="COVER.png", help="A picture, best a photo of your own.")
+    ],
+    key: Annotated[Path, typer.Argument(metavar="KEY", help="File to hide.")],
+    output: _Out,
+    passphrase_file: PassphraseFile = None,
+    passphrase_prompt: PassphrasePrompt = False,
+    as_json: Json = False,
+) -> None:
+    """Hide a key file in a picture; a passphrase chooses where.
+
+    Hidden from a casual look, not from a search; scaling or saving as JPEG destroys it.
+
+    \b
+    Example:
+      dialtone key hide holiday.png shared-1.share -o card.png --passphrase-prompt
+    """
+    from dialtone.hiding import hide_key
+
+    where = PassphraseOptions(passphrase_file, passphrase_prompt).read(confirm=True)
+    hide_key(cover, key, output, where, Output(as_json))
+
+
+@app.command()
+def unhide(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE.png", help="What hides a key.")],
+    output: _Out,
+    passphrase_file: PassphraseFile = None,
+    passphrase_prompt: PassphrasePrompt = False,
+    as_json: Json = False,
+) -> None:
+    """Take a hidden key file out of a picture.
+
+    \b
+    Example:
+      dialtone key unhide card.png -o shared-1.share --passphrase-prompt
+    """
+    from dialtone.hiding import unhide_key
+
+    where = PassphraseOptions(passphrase_file, passphrase_prompt).read()
+    unhide_key(picture, output, where, Output(as_json))

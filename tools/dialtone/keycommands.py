@@ -10,7 +10,7 @@ from dialtone.keytexts import RsaKey, Sheet, TheirKey, is_text, kind_of, read_sh
 from dialtone.output import Output, count
 from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import unlock_with
-from dialtone.whole import write_new, whole_file
+from dialtone.whole import whole_file, write_new
 from framing.identity import Identity
 from framing.statements import one_time_bundle, revocation
 
