@@ -9,9 +9,9 @@ from pathlib import Path
 from Crypto.PublicKey import RSA
 
 import framing
-from dialtone.errors import Failure, sentence
+from dialtone.errors import ExitCode, Failure, sentence
 from framing import armor
-from framing.errors import FramingError, KeyTextError
+from framing.errors import ForgedStatementError, FramingError, KeyTextError
 from framing.identity import AnyPublicKey, PublicKey, SplitKey, fingerprint_of, parse_public
 from framing.statements import read_one_time_bundle, read_revocation
 
@@ -118,6 +118,8 @@ def _parsed(text: str, where: str) -> Sheet:
         if text.lstrip().startswith(_PEM):
             return Sheet(RsaKey.parse(text))
         return _of_items(items(text))
+    except ForgedStatementError as error:
+        raise Failure(f"{where}: {sentence(str(error))}", "", ExitCode.KEY) from None
     except FramingError as error:
         raise Failure(f"{where}: {sentence(str(error))}") from None
 
