@@ -49,7 +49,11 @@ def random_bytes(seed: str) -> Random:
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """What to send and how; without stanzas it is plain. `most` bounds the bytes of a block."""
+    """What to send and how; without stanzas it is plain.
+
+    `most` bounds the bytes of a block; `metadata` and `trailer` are further fields, which stand
+    before the others of the metadata and before the signature.
+    """
 
     file: bytes
     name: str
@@ -62,6 +66,8 @@ class Letter:
     encrypt_first: bool = False
     sized: bool = True
     most: int = MAX_BLOCK
+    metadata: bytes = b""
+    trailer: bytes = b""
 
 
 def _header(letter: Letter, transfer: bytes, random: Random) -> tuple[Suite, bytes]:
@@ -71,7 +77,7 @@ def _header(letter: Letter, transfer: bytes, random: Random) -> tuple[Suite, byt
         file_key = random(24)
         suite = Sealed(transfer, file_key)
         stanzas = b"".join(write(transfer, file_key, random) for write in letter.stanzas)
-    metadata = field(NAME, letter.name.encode())
+    metadata = letter.metadata + field(NAME, letter.name.encode())
     if letter.media is not None:
         metadata += field(MEDIA, letter.media.encode("ascii"))
     if letter.sized:
@@ -129,7 +135,7 @@ def write(letter: Letter, random: Random) -> list[bytes]:
     suite, header = _header(letter, transfer, random)
     bodies, tables = _chunks(letter, suite)
     inner = len(bodies).to_bytes(4, "big") + len(letter.file).to_bytes(8, "big")
-    inner += digest(letter.file) + tables
+    inner += digest(letter.file) + tables + letter.trailer
     trailer_bytes = 3 + 2 + len(inner) + 16 + (107 if letter.signer else 0)
     most = min(letter.most, MAX_BLOCK, 4095 * (letter.packet_bytes - 12))
     pieces = [record(HEADER, header), *(record(CHUNK, body) for body in bodies)]
