@@ -220,3 +220,66 @@ def test_a_changed_letter_is_noticed_by_both(at: int) -> None:
         texts.from_text("".join(changed))
     with pytest.raises(FramingError):
         armor.decode("".join(changed))
+
+
+IDENTITY = texts.data_of(texts.Identity(SEED).locked("grün", bytes(16), 4, 1), "identity")
+SHARE = texts.data_of(texts.split(SEED, 2, 3, random_bytes("split"))[1].text, "share")
+BUNDLE = texts.data_of(texts.onetime(texts.Identity(SEED), [public_key(ONE_TIME)]), "onetime")
+REVOKED = texts.data_of(texts.revocation(texts.Identity(SEED), EXPIRES), "revoked")
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """The data with one bit changed."""
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+BAD = {
+    "identity of another version": ("identity", b"\2" + IDENTITY[1:]),
+    "identity with c = 0": ("identity", b"\1\0" + IDENTITY[2:]),
+    "identity with c = 16": ("identity", b"\1\x10" + IDENTITY[2:]),
+    "identity with p = 0": ("identity", IDENTITY[:2] + b"\0" + IDENTITY[3:]),
+    "identity with p = 13": ("identity", IDENTITY[:2] + b"\x0d" + IDENTITY[3:]),
+    "identity with another salt": ("identity", flipped(IDENTITY, 5)),
+    "identity with another public key": ("identity", flipped(IDENTITY, 30)),
+    "identity that is too short": ("identity", IDENTITY[:-1]),
+    "identity that is too long": ("identity", IDENTITY + b"\0"),
+    "share of another version": ("share", b"\2" + SHARE[1:]),
+    "share with k = 1": ("share", b"\1\1" + SHARE[2:]),
+    "share with k over n": ("share", b"\1\4" + SHARE[2:]),
+    "share number 0": ("share", SHARE[:3] + b"\0" + SHARE[4:]),
+    "share number n + 1": ("share", SHARE[:3] + b"\4" + SHARE[4:]),
+    "share of another number": ("share", SHARE[:3] + b"\1" + SHARE[4:]),
+    "share with another value": ("share", flipped(SHARE, 10)),
+    "share that is too short": ("share", SHARE[:-16]),
+    "share that is too long": ("share", SHARE + bytes(16)),
+    "bundle of another version": ("onetime", b"\2" + BUNDLE[1:]),
+    "bundle with another key": ("onetime", flipped(BUNDLE, 40)),
+    "bundle with another count": ("onetime", flipped(BUNDLE, 33)),
+    "bundle that is too long": ("onetime", BUNDLE + b"\0"),
+    "bundle that is empty": ("onetime", b""),
+    "revocation of another version": ("revoked", b"\2" + REVOKED[1:]),
+    "revocation at another time": ("revoked", flipped(REVOKED, 40)),
+    "revocation that is too short": ("revoked", REVOKED[:-1]),
+    "key of another kind": ("key", b"\3" + SIGNER.public.data[1:]),
+    "key that is too short": ("key", SIGNER.public.data[:-1]),
+    "split key that is too long": ("key", b"\2" + bytes(51)),
+    "split key with k = 1": ("key", b"\2" + bytes(48) + b"\1\3"),
+    "split key with k over n": ("key", b"\2" + bytes(48) + b"\4\3"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_texts_are_refused_by_both(name: str) -> None:
+    word, data = BAD[name]
+    here, there = {
+        "identity": (lambda t: Identity.unlock(t, "grün"), lambda t: texts.unlock(t, "grün")),
+        "share": (shares.Share.parse, texts.read_share),
+        "onetime": (statements.read_one_time_bundle, texts.read_onetime),
+        "revoked": (statements.read_revocation, texts.read_revocation),
+        "key": (parse_public, texts.read_public),
+    }[word]
+    text = texts.to_text(f"dialtone-{word}-", data)
+    with pytest.raises(RefusedError):
+        there(text)
+    with pytest.raises(FramingError):
+        here(text)

@@ -121,7 +121,7 @@ def read_trailer(transfer: bytes, header: bytes, suite: Suite, body: bytes) -> T
     signature = known_fields(found, (SIGNATURE, CODE_TABLE)).get(SIGNATURE)
     signer = signed = None
     if signature is not None:
-        if len(signature) != 104 or found[-1][0] != SIGNATURE:
+        if len(signature) != 104 or [tag for tag, _ in found].index(SIGNATURE) != len(found) - 1:
             raise RefusedError("a signature of another length or in another place")
         message = b"dialtone 2 signature" + transfer + digest(header) + blocks
         message += sealed[: -len(signature) - 3] + signature[:40]

@@ -98,6 +98,16 @@ def data_of(text: str, word: str) -> bytes:
     return data
 
 
+def read_public(text: str) -> bytes:
+    """Data of a public key of either kind."""
+    data = data_of(text, "key")
+    if not (data[:1] == b"\1" and len(data) == 65):
+        split = data[:1] == b"\2" and len(data) == 51
+        if not (split and 2 <= data[49] <= data[50]):
+            raise RefusedError("a public key that this page does not know")
+    return data
+
+
 def unlock(text: str, passphrase: str) -> Identity:
     """The identity of a text."""
     data = data_of(text, "identity")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .locks import Plain, Random, Sealed, Stanza, Suite
@@ -51,8 +51,9 @@ def random_bytes(seed: str) -> Random:
 class Letter:
     """What to send and how; without stanzas it is plain.
 
-    `most` bounds the bytes of a block; `metadata` and `trailer` are further fields, which stand
-    before the others of the metadata and before the signature.
+    `most` bounds the bytes of a block. The rest is for transfers that no sender writes: further
+    fields before those of the metadata and before the signature, another size of chunks, another
+    packer, and blocks to be changed before they are sent.
     """
 
     file: bytes
@@ -68,6 +69,9 @@ class Letter:
     most: int = MAX_BLOCK
     metadata: bytes = b""
     trailer: bytes = b""
+    chunk_bytes: int | None = None
+    packer: Callable[[bytes], tuple[bytes, bytes]] = pack
+    change: Callable[[list[bytes]], list[bytes]] = list
 
 
 def _header(letter: Letter, transfer: bytes, random: Random) -> tuple[Suite, bytes]:
@@ -93,17 +97,17 @@ def _header(letter: Letter, transfer: bytes, random: Random) -> tuple[Suite, byt
 
 def _chunks(letter: Letter, suite: Suite) -> tuple[list[bytes], bytes]:
     """Bodies of the chunk records, and the fields with their code tables."""
-    size = SEALED_CHUNK_BYTES if letter.encrypt_first else CHUNK_BYTES
+    size = letter.chunk_bytes or (SEALED_CHUNK_BYTES if letter.encrypt_first else CHUNK_BYTES)
     starts = range(0, len(letter.file) or 1, size)
     bodies, tables = [], b""
     for i, start in enumerate(starts):
         chunk = letter.file[start : start + size]
         nonce = 256 * i + (i == len(starts) - 1)
         if letter.encrypt_first:
-            table, body = pack(suite.seal(b"chunk", nonce, b"", chunk))
+            table, body = letter.packer(suite.seal(b"chunk", nonce, b"", chunk))
             tables += field(CODE_TABLE, table)
         else:
-            body = suite.seal(b"chunk", nonce, b"", b"".join(pack(chunk)))
+            body = suite.seal(b"chunk", nonce, b"", b"".join(letter.packer(chunk)))
         bodies.append(body)
     return bodies, tables
 
@@ -144,7 +148,7 @@ def write(letter: Letter, random: Random) -> list[bytes]:
     trailer = _trailer(letter, suite, transfer, header, count, inner)
     blocks[-1] += record(TRAILER, trailer)
     packets = []
-    for i, block in enumerate(blocks):
+    for i, block in enumerate(letter.change(blocks)):
         packets += to_packets(transfer, i, block, letter.packet_bytes)
     keys = record(HEADER, header) + (record(TRAILER, trailer) if letter.sized else b"")
     number_of_keys = KEYS_WITH_TRAILER if letter.sized else KEYS

@@ -34,7 +34,7 @@ def file_of(vector: Vector) -> bytes:
 
 def signer_of(vector: Vector) -> bytes | None:
     """Ed25519 key of who signed it."""
-    return texts.data_of(vector["signer"], "key")[33:] if vector["signer"] else None
+    return texts.read_public(vector["signer"])[33:] if vector["signer"] else None
 
 
 def pem_of(opens: dict[str, Any]) -> bytes:
