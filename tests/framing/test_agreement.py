@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import string
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def packets_of(file: bytes, size: int, key: framing.KeyChoice, sized: bool, **mo
 def check(received: Received, file: bytes, sized: bool, **more: Any) -> None:
     header = received.header
     assert received.file == file
+    assert received.keys_agree
     assert (header.name, header.media) == ("fox.txt", "text/plain")
     assert header.size == (len(file) if sized else None)
     assert header.expires == more.get("expires")
@@ -209,6 +211,17 @@ def test_texts_survive_lines_white_space_and_case() -> None:
     assert (
         texts.from_text(wrapped) == armor.decode(wrapped) == ("dialtone-key-", SIGNER.public.data)
     )
+
+
+@pytest.mark.parametrize("bit", [1, 2, 4])
+def test_bits_behind_the_last_letter_are_refused_by_both(bit: int) -> None:
+    """69 bytes have 111 letters, with three bits to spare."""
+    text, alphabet = SIGNER.public.text(), string.ascii_lowercase + "234567"
+    changed = text[:-1] + alphabet[alphabet.index(text[-1]) ^ bit]
+    with pytest.raises(RefusedError):
+        texts.from_text(changed)
+    with pytest.raises(FramingError):
+        armor.decode(changed)
 
 
 @pytest.mark.parametrize("at", [5, 20, 60, -1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import framing
 
 from .second import locks, packing, texts
 from .second.locks import Keys, Stanza
-from .second.packets import RefusedError, field, record, records
+from .second.packets import CRC_TEXT, RefusedError, field, record, records
 from .second.reader import open_transfer
 from .second.writer import Letter, random_bytes, write
 
@@ -224,3 +225,28 @@ def test_strange_shapes(name: str, stanzas: Sequence[Stanza], tmp_path: Path) ->
     expected, letter = SHAPES[name]
     taken, outcome = both(tmp_path, stanzas=stanzas, **letter)
     assert (taken, isinstance(outcome, framing.Received)) == (expected, expected), outcome
+
+
+FORGED = {
+    "a long head for block 0": 1 << 47 | 1 << 18,
+    "no symbol": 0,
+    "an object beyond 4 MiB": 4095 << 16,
+}
+
+
+@pytest.mark.parametrize("size", [64, 128, 4096])
+@pytest.mark.parametrize("name", FORGED)
+def test_strange_packets_are_dropped_by_both(name: str, size: int, tmp_path: Path) -> None:
+    letter = Letter(file=FILE, name="fox.txt", packet_bytes=size)
+    packets = write(letter, random_bytes("forged"))
+    head = FORGED[name].to_bytes(6 if FORGED[name] >> 32 else 4, "big")
+    body = (packets[0][:4] + head).ljust(size - 4, b"x")
+    forged = body + zlib.crc32(CRC_TEXT + body).to_bytes(4, "big")
+    packets = [forged, b"", forged[:60], packets[0][:-1] + b"x", *packets]
+    assert open_transfer(packets).file == FILE
+    inbox = framing.Inbox(tmp_path)
+    try:
+        outcomes = [outcome for packet in packets if (outcome := inbox.put(packet))]
+    finally:
+        inbox.close()
+    assert [type(outcome) for outcome in outcomes] == [framing.Received]

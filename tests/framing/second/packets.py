@@ -27,6 +27,8 @@ class Transfer:
 
     def _add(self, packet: bytes) -> None:
         body, checksum = packet[:-4], packet[-4:]
+        if not 64 <= len(packet) <= 4096:
+            return
         if zlib.crc32(CRC_TEXT + body) != int.from_bytes(checksum, "big"):
             return
         if not body[4] & 0x80:

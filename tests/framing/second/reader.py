@@ -42,12 +42,16 @@ class Header:
 
 @dataclass(frozen=True)
 class Received:
-    """A whole transfer; `signer` and `signed` are None for one without a signature."""
+    """A whole transfer; `signer` and `signed` are None for one without a signature.
+
+    `keys_agree` tells whether the keys objects that came hold what the blocks hold.
+    """
 
     header: Header
     file: bytes
     signer: bytes | None
     signed: int | None
+    keys_agree: bool
 
 
 def _suite(transfer: bytes, body: bytes, keys: Keys) -> tuple[Suite, int, list[tuple[int, bytes]]]:
@@ -190,8 +194,8 @@ def open_transfer(packets: Iterable[bytes], keys: Keys = NOBODY, now: int = 0) -
         raise RefusedError("a file of another digest")
     if header.size not in (None, len(file)):
         raise RefusedError("a file of another size")
-    for number, data in transfer.keys().items():
-        expected = [(HEADER, body), (TRAILER, end)][: 1 + (number == KEYS_WITH_TRAILER)]
-        if records(data) != expected:
-            raise RefusedError("keys that differ from the block")
-    return Received(header, file, trailer.signer, trailer.signed)
+    keys_agree = all(
+        records(data) == [(HEADER, body), (TRAILER, end)][: 1 + (number == KEYS_WITH_TRAILER)]
+        for number, data in transfer.keys().items()
+    )
+    return Received(header, file, trailer.signer, trailer.signed, keys_agree)

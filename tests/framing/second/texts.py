@@ -34,7 +34,7 @@ def to_text(prefix: str, data: bytes) -> str:
 
 def from_text(text: str) -> tuple[str, bytes]:
     """Prefix and data of a text."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = "".join("".join(lines).split()).lower()
     for prefix in PREFIXES:
         if joined.startswith(prefix):
@@ -45,6 +45,8 @@ def from_text(text: str) -> tuple[str, bytes]:
                 raise RefusedError("not base32") from error
             if digest(prefix.encode() + checked[:-4])[:4] != checked[-4:]:
                 raise RefusedError("a text with a wrong checksum")
+            if to_text(prefix, checked[:-4]) != joined:
+                raise RefusedError("a text with bits or letters behind")
             return prefix, checked[:-4]
     raise RefusedError("not a key of this program")
 

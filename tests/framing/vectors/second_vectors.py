@@ -61,6 +61,7 @@ def check(received: Received, vector: Vector) -> None:
     """Everything that was read is what the vector says."""
     header = received.header
     assert received.file == file_of(vector)
+    assert received.keys_agree
     assert (header.name, header.media) == (vector["name"], vector["media"])
     assert header.size == (len(received.file) if vector["sized"] else None)
     assert (header.expires, header.encrypt_first) == (vector["expires"], vector["encrypt_first"])
