@@ -2,9 +2,9 @@
 
 outgoing = framing.Outgoing(stream, name="photo.png", key=framing.Passphrase("..."),
                             packet_bytes=350, size=65536)
-inbox = framing.Inbox(folder, passphrase=b"...")
+inbox = framing.Inbox(folder, framing.Keys(passphrases=[b"..."]))
 for packet in outgoing:
-    result = inbox.put(packet)      # None | Received | Refused
+    result = inbox.put(packet)      # None | Received | Refused | Repeated
 """
 
 from __future__ import annotations
@@ -13,36 +13,67 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from framing.events import Progress, Received, Refused
+    from framing.events import Progress, Received, Refused, Repeated
+    from framing.identity import Identity, PublicKey, SplitKey
     from framing.inbox import Inbox
-    from framing.keys import ClearKey, KeyChoice, Passphrase, Plain
+    from framing.keys import Keys, PrivateKey
+    from framing.locks import (
+        ClearKey,
+        KeyChoice,
+        Lock,
+        Passphrase,
+        Plain,
+        Recipient,
+        RsaRecipient,
+        SharesRecipient,
+    )
     from framing.transfer import Outgoing, Plan
 
 _HOMES = {
-    "ClearKey": "keys",
+    "ClearKey": "locks",
+    "Identity": "identity",
     "Inbox": "inbox",
-    "KeyChoice": "keys",
+    "KeyChoice": "locks",
+    "Keys": "keys",
+    "Lock": "locks",
     "Outgoing": "transfer",
-    "Passphrase": "keys",
-    "Plain": "keys",
+    "Passphrase": "locks",
+    "Plain": "locks",
     "Plan": "transfer",
+    "PrivateKey": "keys",
     "Progress": "events",
+    "PublicKey": "identity",
     "Received": "events",
+    "Recipient": "locks",
     "Refused": "events",
+    "Repeated": "events",
+    "RsaRecipient": "locks",
+    "SharesRecipient": "locks",
+    "SplitKey": "identity",
     "errors": "",
 }
 
 __all__ = [
     "ClearKey",
+    "Identity",
     "Inbox",
     "KeyChoice",
+    "Keys",
+    "Lock",
     "Outgoing",
     "Passphrase",
     "Plain",
     "Plan",
+    "PrivateKey",
     "Progress",
+    "PublicKey",
     "Received",
+    "Recipient",
     "Refused",
+    "Repeated",
+    "RsaRecipient",
+    "SharesRecipient",
+    "SplitKey",
 ]
 
 

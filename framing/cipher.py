@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from typing import Protocol
 
 from Crypto.Cipher import AES
@@ -24,14 +25,22 @@ from framing.errors import (
     TruncatedError,
 )
 
-KEY_BYTES = 32
+FILE_KEY_BYTES = 24
+_KEY_BYTES = 32
 TAG_BYTES = 16
 MAC_BYTES = 32
-_LABEL = b"dialtone 1 "
+LABEL = b"dialtone 2 "
 _NONCE_BYTES = 12
 
-# Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.2 ms each.
-_SEARCH = 256
+# scrypt with r = 8, p = 4: four passes over little memory suit a daemon better than one over much,
+# and N = 2**15 is then more than OWASP's Password Storage Cheat Sheet asks for.
+COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
+COST_MAX = 15
+PASSES = 4
+PASSES_MAX = 12  # whoever asks for more is refused untried: 1.2 s
+
+# Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.1 ms each.
+_SEARCH = 128
 
 
 def aes_gcm_seal(key: bytes, nonce: bytes, aad: bytes, data: bytes) -> bytes:
@@ -54,18 +63,23 @@ def aes_gcm_open(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
         raise AuthenticationError from None
 
 
-def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
+def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = _KEY_BYTES) -> bytes:
     """HKDF with SHA-256 (RFC 5869)."""
     return HKDF(secret, length, salt, SHA256, 1, info)
 
 
 def scrypt(
-    secret: bytes, salt: bytes, log2_n: int, r: int = 8, p: int = 1, length: int = 32
+    secret: bytes, salt: bytes, log2_n: int, r: int = 8, p: int = PASSES, length: int = 32
 ) -> bytes:
     """scrypt (RFC 7914); needs 128 * 2**log2_n * r bytes of memory."""
     n = 1 << log2_n
     memory = 128 * r * (n + p + 2) + (1 << 20)
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+
+
+def passphrase_bytes(secret: str | bytes) -> bytes:
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
+    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
 
 
 class Suite(Protocol):
@@ -84,7 +98,7 @@ class Suite(Protocol):
 
 
 class Encrypted:
-    """AES-256-GCM under keys drawn from a file key of 32 bytes."""
+    """AES-256-GCM under keys drawn from a file key of 24 bytes."""
 
     number = 1
 
@@ -95,7 +109,7 @@ class Encrypted:
 
     def _key(self, purpose: bytes) -> bytes:
         if purpose not in self._keys:
-            self._keys[purpose] = hkdf_sha256(self._file_key, self._transfer, _LABEL + purpose)
+            self._keys[purpose] = hkdf_sha256(self._file_key, self._transfer, LABEL + purpose)
         return self._keys[purpose]
 
     def mac(self, data: bytes) -> bytes:
@@ -120,10 +134,10 @@ class Unencrypted:
         self._transfer = transfer
 
     def mac(self, data: bytes) -> bytes:
-        return hashlib.sha256(_LABEL + b"header" + self._transfer + data).digest()
+        return hashlib.sha256(LABEL + b"header" + self._transfer + data).digest()
 
     def _tag(self, purpose: bytes, nonce: int, aad: bytes, data: bytes) -> bytes:
-        digest = hashlib.sha256(_LABEL + purpose + self._transfer)
+        digest = hashlib.sha256(LABEL + purpose + self._transfer)
         digest.update(nonce.to_bytes(_NONCE_BYTES, "big") + len(aad).to_bytes(4, "big") + aad)
         digest.update(data)
         return digest.digest()[:TAG_BYTES]

@@ -7,30 +7,43 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from framing import records
 from framing.cipher import ChunkOpener, Suite
-from framing.errors import DigestError, StorageError, TooLargeError, VersionError
-from framing.huffman import unpack
-from framing.keys import Trailer
+from framing.errors import (
+    DigestError,
+    MalformedError,
+    StorageError,
+    TooLargeError,
+    VersionError,
+)
+from framing.huffman import STORED, unpack
 from framing.names import candidates
 from framing.spool import sync_folder, write_all
+from framing.trailer import Trailer
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
 
 
 def plaintext(
-    blocks: Iterable[bytes], suite: Suite, trailer: Trailer, limit: int | None
+    blocks: Iterable[bytes],
+    suite: Suite,
+    trailer: Trailer,
+    encrypt_first: bool,
+    limit: int | None,
 ) -> Iterator[bytes]:
     """The file's chunks in order. Raises a TransferError subclass where anything is wrong.
 
     The last check, of the digest over everything, comes after the last chunk: nothing may be
     believed before the iterator has ended.
     """
+    if len(trailer.tables) != (trailer.chunks if encrypt_first else 0):
+        raise MalformedError
     opener = ChunkOpener(suite, trailer.chunks)
+    tables = iter(trailer.tables)
     digest = hashlib.sha256()
     length = 0
     for block in blocks:
@@ -39,7 +52,11 @@ def plaintext(
                 continue
             if kind != records.CHUNK:
                 raise VersionError
-            chunk = unpack(opener.open(body))
+            if encrypt_first:
+                # One chunk too many is for the opener to name.
+                chunk = opener.open(unpack(next(tables, STORED) + body))
+            else:
+                chunk = unpack(opener.open(body))
             length += len(chunk)
             if limit is not None and length > limit:
                 raise TooLargeError
@@ -61,10 +78,13 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
+            mode = stat.S_IMODE(os.fstat(handle).st_mode)
+            os.fchmod(handle, 0o600)  # what is not verified yet is nobody else's business
             size = 0
             for chunk in chunks:
                 write_all(handle, chunk)
                 size += len(chunk)
+            os.fchmod(handle, mode)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -100,15 +120,37 @@ def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -
     raise StorageError(f"there are too many files called {name}")
 
 
+def find_file(
+    folder: Path, name: str, digest_of: Callable[[bytes], bytes], digest: bytes
+) -> Path | None:
+    """The file that was delivered as `name` or "name (1)" and so on; None where it is gone.
+
+    digest_of  from a SHA-256 to what is compared with `digest`
+    """
+    for candidate in candidates(name):
+        path = folder / candidate
+        try:
+            found = _sha256(path)
+        except OSError:
+            return None
+        if found is not None and digest_of(found) == digest:
+            return path
+    return None
+
+
 def _same(path: Path, size: int, sha256: bytes) -> bool:
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
-        return False
+    return path.lstat().st_size == size and _sha256(path) == sha256
+
+
+def _sha256(path: Path) -> bytes | None:
+    """The SHA-256 of a regular file that we may read."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return None
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while data := file.read(_READ_BYTES):
                 digest.update(data)
     except PermissionError:
-        return False
-    return digest.digest() == sha256
+        return None
+    return digest.digest()

@@ -63,7 +63,7 @@ class UnknownLockError(LockError):
 
 
 class CostlyKeyError(LockError):
-    """The passphrase lock asks for more memory than is allowed; it was not tried."""
+    """The passphrase lock asks for more memory or time than is allowed; it was not tried."""
 
 
 class VersionError(TransferError):
@@ -80,6 +80,16 @@ class AuthenticationError(TransferError):
 
 class ForgedHeaderError(AuthenticationError):
     """The key header fails its authentication: it was changed on the way, or forged."""
+
+
+class ForgedSignatureError(AuthenticationError):
+    """The signature of the transfer is wrong: it was not made by the one who it claims."""
+
+
+class ExpiredError(TransferError):
+    """The transfer has expired."""
+
+    kind = "expired"
 
 
 class ForgedTrailerError(AuthenticationError):
@@ -126,3 +136,80 @@ class TooLargeError(TransferError):
     """The transfer is larger than what is accepted here."""
 
     kind = "too large"
+
+
+class KeyMaterialError(FramingError):
+    """The key cannot be used."""
+
+    kind: ClassVar[str] = "key"
+
+
+class KeyTextError(KeyMaterialError):
+    """This is not a key of Dialtone, or it was changed."""
+
+
+class WrongPassphraseError(KeyMaterialError):
+    """The passphrase does not open this identity."""
+
+
+class WrongIdentityError(KeyMaterialError):
+    """This one-time key belongs to another identity, or was changed."""
+
+
+class ForgedStatementError(KeyMaterialError):
+    """The signature is not the one of the key that it names: it was forged."""
+
+    kind = "authentication"
+
+
+class DamagedShareError(KeyMaterialError):
+    """This share is damaged: its value is not the one that the key was split into."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(
+            f"Share {index} is damaged: its value is not the one that the key was split into."
+        )
+        self.index = index
+
+
+class ForeignShareError(KeyMaterialError):
+    """These shares are not of the same key."""
+
+    def __init__(self, index: int, set_id: bytes) -> None:
+        """index, set_id: number and set (16 bytes) of the share that does not belong."""
+        super().__init__(f"Share {index} belongs to another key than the other shares.")
+        self.index = index
+        self.set_id = set_id
+
+
+class MissingShareError(KeyMaterialError):
+    """There are not enough shares to join the key."""
+
+    def __init__(self, there: int = 0, needed: int = 2, missing: tuple[int, ...] = ()) -> None:
+        """there: shares at hand; needed: shares that it takes; missing: numbers of the others."""
+        if not there:
+            reason = "There is no share to join."
+        else:
+            some = needed - there
+            reason = (
+                f"{there} of {needed} shares {'is' if there == 1 else 'are'} there; "
+                f"{'one' if some == 1 else some} of {_numbers(missing)} "
+                f"{'is' if some == 1 else 'are'} missing."
+            )
+        super().__init__(reason)
+        self.needed = needed
+        self.missing = missing
+
+
+def _numbers(ascending: tuple[int, ...]) -> str:
+    """2, 4 to 9, 11"""
+    runs: list[list[int]] = []
+    for number in ascending:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 3 else [str(number) for number in run]
+    return ", ".join(parts)

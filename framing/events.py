@@ -14,6 +14,9 @@ class Received:
     size        bytes
     protection  "encrypted", "clear key" or "plain"
     sha256      64 hexadecimal digits
+    signer      Ed25519 key (32 bytes) whose signature was verified; None: nobody signed
+    signed_at   seconds since 1970 UTC by the signer's clock
+    expires     seconds since 1970 UTC from which on the transfer is refused; None for never
     """
 
     path: Path
@@ -23,6 +26,22 @@ class Received:
     transfer_id: str
     protection: str
     sha256: str
+    signer: bytes | None = None
+    signed_at: int | None = None
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A transfer that was received before, and is not taken again.
+
+    received_at  seconds since 1970 UTC
+    path         the file, where it is still in the folder as it was received
+    """
+
+    transfer_id: str
+    received_at: int
+    path: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +50,7 @@ class Refused:
 
     reason  a sentence for the user
     kind    "key", "authentication", "damaged", "truncated", "reordered", "replayed",
-            "too large" or "version"
+            "expired", "too large" or "version"
     error   name of the class in `framing.errors`
     """
 

@@ -27,7 +27,7 @@ from framing.errors import MalformedError
 CHUNK_BYTES = 1 << 16
 _FOUR_STREAMS_FROM = 1024
 
-_RAW = b"\x00"
+STORED = b"\x00"
 _HUFFMAN = b"\x01"
 _SIZE_BYTES = 2
 
@@ -38,20 +38,33 @@ def _stream_count(size: int) -> int:
 
 def pack(chunk: bytes) -> bytes:
     """The chunk (0..65536 bytes) in its smaller form; at most one byte longer."""
+    head, body = pack_parts(chunk)
+    return head + body
+
+
+def pack_parts(chunk: bytes) -> tuple[bytes, bytes]:
+    """The packed chunk in two parts: (mode, size and code lengths; stream sizes and streams).
+
+    Without the first part the second is not to be read; a stored chunk has all in the second
+    but the mode.
+    """
     if len(chunk) > CHUNK_BYTES:
         raise ValueError(f"a chunk holds at most {CHUNK_BYTES} bytes, got {len(chunk)}")
     if not chunk:
-        return _RAW
+        return STORED, b""
     data = np.frombuffer(chunk, np.uint8)
     streams = _stream_count(data.size)
     code_lengths = np.empty(256, np.uint8)
     symbols, payload_bits = plan_lengths(data, code_lengths)
     table = np.zeros(TABLE_BYTES_MAX, np.uint8)
     table_bytes = (write_lengths(code_lengths, table) + 7) // 8
-    head = 1 + _SIZE_BYTES + table_bytes + 2 * (streams - 1)
-    if head + payload_bits // 8 + streams >= data.size:
-        return _RAW + chunk
-    out = [_HUFFMAN, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), table[:table_bytes].tobytes()]
+    beside = 1 + _SIZE_BYTES + table_bytes + 2 * (streams - 1)
+    if beside + payload_bits // 8 + streams >= data.size:
+        return STORED, chunk
+    head = b"".join(
+        (_HUFFMAN, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), table[:table_bytes].tobytes())
+    )
+    body = []
     if symbols > 1:
         codes = np.zeros(256, np.uint32)
         canonical_codes(code_lengths, codes)
@@ -59,17 +72,17 @@ def pack(chunk: bytes) -> bytes:
         words = np.empty(capacity * streams, np.uint32)
         lengths = np.empty(streams, np.int64)
         encode_streams(data, codes, capacity, words, lengths)
-        out += [int(length).to_bytes(2, "big") for length in lengths[:-1]]
+        body += [int(length).to_bytes(2, "big") for length in lengths[:-1]]
         for i, length in enumerate(lengths.tolist()):
             stream = words[i * capacity : i * capacity + (length + 3) // 4]
-            out.append(stream.astype("<u4", copy=False).tobytes()[:length])
-    return b"".join(out)
+            body.append(stream.astype("<u4", copy=False).tobytes()[:length])
+    return head, b"".join(body)
 
 
 def unpack(packed: bytes) -> bytes:
     """The chunk. Raises MalformedError; never gives more than 65536 bytes."""
     mode, body = packed[:1], packed[1:]
-    if mode == _RAW and len(body) <= CHUNK_BYTES:
+    if mode == STORED and len(body) <= CHUNK_BYTES:
         return body
     if mode != _HUFFMAN or len(body) <= _SIZE_BYTES:
         raise MalformedError

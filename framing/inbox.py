@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from framing import packet
 from framing.errors import LockError, StorageError, TransferError, VersionError
-from framing.events import Progress, Received, Refused
+from framing.events import Progress, Received, Refused, Repeated
 from framing.incoming import Incoming
-from framing.keys import passphrase_bytes
+from framing.keys import Keyring, Keys
+from framing.replay import Memory
 from framing.spool import Spool, TransferSpool
 
 SPOOL_NAME = ".dialtone"
+
+Outcome = Received | Refused | Repeated
 
 
 class Inbox:
     """Collects packets and puts whole, verified files into a folder.
 
-    folder      where files go; made when needed
-    passphrase  tried on transfers that are locked with one
-    spool       where unfinished transfers wait, default `folder/.dialtone`
-    limit       largest file accepted [bytes]
+    folder  where files go; made when needed
+    keys    what transfers can be opened with
+    spool   where unfinished transfers wait, default `folder/.dialtone`
+    limit   largest file accepted [bytes]
+    again   take transfers that were delivered before, too
+    clock   seconds since 1970 UTC
 
     A new inbox on the same folder goes on where the last one ended; `resume` delivers what was
     already complete and only lacked the key. Methods raise StorageError where the disk fails:
@@ -31,15 +38,20 @@ class Inbox:
     def __init__(
         self,
         folder: Path,
+        keys: Keys | None = None,
         *,
-        passphrase: str | bytes | None = None,
         spool: Path | None = None,
         limit: int | None = None,
+        again: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
-        self._passphrases = () if passphrase is None else (passphrase_bytes(passphrase),)
+        self._ring = Keyring(keys or Keys())
         self._limit = limit
+        self._again = again
+        self._clock = clock
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
+        self._memory = Memory(self._spool.memory)
         self._over: set[tuple[bytes, int]] = set()
         self.foreign = 0  # packets that were damaged or no packets of this kind
         self.duplicates = 0  # packets that brought nothing new
@@ -48,11 +60,11 @@ class Inbox:
             self._add(stored)
 
     def _add(self, stored: TransferSpool) -> Incoming:
-        incoming = Incoming(stored, self._passphrases, self._limit)
+        incoming = Incoming(stored, self._ring, self._memory, self._limit, self._clock)
         self._transfers[stored.transfer, stored.packet_bytes] = incoming
         return incoming
 
-    def put(self, packet_data: bytes) -> Received | Refused | None:
+    def put(self, packet_data: bytes) -> Outcome | None:
         """Take one packet of any transfer; says so when that finishes or refuses a transfer."""
         data = bytes(packet_data)
         parsed = packet.parse(data)
@@ -73,9 +85,9 @@ class Inbox:
             return self._refuse(key, error)
         return self._advance(key)
 
-    def resume(self) -> list[Received | Refused]:
+    def resume(self) -> list[Outcome]:
         """Deliver transfers of earlier runs of which nothing is missing (any more)."""
-        results: list[Received | Refused] = []
+        results: list[Outcome] = []
         for key, incoming in list(self._transfers.items()):
             try:
                 incoming.rebuild()
@@ -86,10 +98,13 @@ class Inbox:
                 results.append(result)
         return results
 
-    def _advance(self, key: tuple[bytes, int]) -> Received | Refused | None:
+    def _advance(self, key: tuple[bytes, int]) -> Outcome | None:
         incoming = self._transfers[key]
         try:
             incoming.rebuild()
+            if not self._again and (repeated := incoming.repeated(self._folder)):
+                self._finish(key)
+                return repeated
             incoming.unlock()
             if not incoming.ready:
                 return None

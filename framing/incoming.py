@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from framing import fountain, packet, records
-from framing.cipher import Suite
-from framing.delivery import plaintext, write_file
+from framing import fountain, packet, records, replay
+from framing.delivery import find_file, plaintext, write_file
 from framing.errors import (
     AuthenticationError,
+    ExpiredError,
+    ForgedSignatureError,
     ForgedTrailerError,
     FramingError,
     MalformedError,
@@ -18,10 +20,13 @@ from framing.errors import (
     TooLargeError,
     TransferError,
 )
-from framing.events import Progress, Received
-from framing.keys import Header, Metadata, Trailer
+from framing.events import Progress, Received, Repeated
+from framing.header import Header, Opened
+from framing.keys import Keyring
 from framing.names import safe_name
+from framing.replay import Memory
 from framing.spool import ObjectKey, TransferSpool
+from framing.trailer import Part, Trailer
 
 _PEEK_SYMBOLS = 32  # source symbols of the first block looked at for an early header
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
@@ -59,11 +64,18 @@ class Incoming:
     """
 
     def __init__(
-        self, spool: TransferSpool, passphrases: Sequence[bytes], limit: int | None
+        self,
+        spool: TransferSpool,
+        ring: Keyring,
+        memory: Memory,
+        limit: int | None,
+        clock: Callable[[], float],
     ) -> None:
         self._spool = spool
-        self._passphrases = passphrases
+        self._ring = ring
+        self._memory = memory
         self._limit = limit
+        self._clock = clock
         self._objects: dict[ObjectKey, _Seen] = {}
         self._done: dict[int, int] = {}  # rebuilt data blocks and their source symbols
         self._first: dict[int, bytes] = {}  # the first source symbols of block 0
@@ -71,8 +83,7 @@ class Incoming:
         self._trailer: bytes | None = None
         self._blocks: int | None = None
         self._refused_header: bytes | None = None
-        self._suite: Suite | None = None
-        self._metadata: Metadata | None = None
+        self._opened: Opened | None = None
         self.protection = ""
         self._load()
 
@@ -182,24 +193,30 @@ class Incoming:
         self._first.clear()
         if header != self._header:
             self._header = header
-            self._suite = self._metadata = None
+            self._opened = None
 
     # -- opening ---------------------------------------------------------------------------
 
     def unlock(self) -> None:
         """Try the keys, once for each header. Raises a TransferError where they do not fit."""
-        if self._header is None or self._suite or self._refused_header == self._header:
+        if self._header is None or self._opened or self._refused_header == self._header:
             return
         try:
             header = Header.parse(self._header)
             self.protection = header.protection
-            self._suite, self._metadata = header.unlock(self._spool.transfer, self._passphrases)
+            self._opened = header.unlock(self._spool.transfer, self._ring)
         except TransferError:
             self._refused_header = self._header
             raise
-        size = self._metadata.size
+        self._check_expiry(self._opened)
+        size = self._opened.metadata.size
         if self._limit is not None and size is not None and size > self._limit:
             raise TooLargeError
+
+    def _check_expiry(self, opened: Opened) -> None:
+        expires = opened.metadata.expires
+        if expires is not None and self._clock() >= expires:
+            raise ExpiredError
 
     @property
     def complete(self) -> bool:
@@ -209,34 +226,67 @@ class Incoming:
     @property
     def ready(self) -> bool:
         """Nothing is missing, the key included."""
-        return self.complete and self._suite is not None
+        return self.complete and self._opened is not None
 
     def deliver(self, folder: Path) -> Received:
         """The verified file in `folder`. Raises TransferError or StorageError, leaving no file."""
-        if not (self._suite and self._metadata and self._trailer and self._blocks):
+        opened = self._opened
+        if not (opened and self._header and self._trailer and self._blocks):
             raise RuntimeError("deliver() before the transfer is ready")
+        self._check_expiry(opened)
+        metadata = opened.metadata
+        part = Part(self._spool.transfer, self._header)
         try:
-            trailer = Trailer.open(self._trailer, self._suite)
+            trailer = Trailer.open(self._trailer, opened.suite, part)
+        except ForgedSignatureError:
+            raise
         except AuthenticationError:
             raise ForgedTrailerError from None
         if trailer.blocks != self._blocks:
             raise MalformedError
+        chunks = plaintext(
+            self._stored_blocks(), opened.suite, trailer, metadata.encrypt_first, self._limit
+        )
         path = write_file(
             folder,
             f".dialtone-{self._spool.transfer.hex()}.part",
-            safe_name(self._metadata.name),
-            plaintext(self._stored_blocks(), self._suite, trailer, self._limit),
+            safe_name(metadata.name),
+            chunks,
             trailer.sha256,
         )
+        self._memory.add(self._header, int(self._clock()), trailer.sha256)
+        self._ring.spend(opened.private_key)
         return Received(
             path=path,
             name=path.name,
             size=trailer.length,
-            media=self._metadata.media,
+            media=metadata.media,
             transfer_id=self._spool.transfer.hex(),
             protection=self.protection,
             sha256=trailer.sha256.hex(),
+            signer=trailer.signer,
+            signed_at=trailer.signed_at,
+            expires=metadata.expires,
         )
+
+    def repeated(self, folder: Path) -> Repeated | None:
+        """What to say where this transfer was delivered before; None where it was not.
+
+        Looks once for each header, before that is unlocked.
+        """
+        if self._header is None or self._opened or self._refused_header == self._header:
+            return None
+        delivery = self._memory.find(self._header)
+        if delivery is None:
+            return None
+        path = None
+        with contextlib.suppress(TransferError):  # without the key nobody knows the name
+            self.unlock()
+        if self._opened:
+            self._ring.spend(self._opened.private_key)  # a crash may have come in between
+            name = safe_name(self._opened.metadata.name)
+            path = find_file(folder, name, partial(replay.of_file, self._header), delivery.file)
+        return Repeated(self._spool.transfer.hex(), delivery.time, path)
 
     def _stored_blocks(self) -> Iterator[bytes]:
         for number in sorted(self._done):
@@ -264,8 +314,8 @@ class Incoming:
             needed = max(known, round(known * self._blocks / seen_blocks))
         return Progress(
             transfer_id=self._spool.transfer.hex(),
-            name=safe_name(self._metadata.name) if self._metadata else None,
-            size=self._metadata.size if self._metadata else None,
+            name=safe_name(self._opened.metadata.name) if self._opened else None,
+            size=self._opened.metadata.size if self._opened else None,
             packet_bytes=self._spool.packet_bytes,
             have=have,
             needed=needed,

@@ -1,263 +1,200 @@
-"""The key header and the key trailer: who can open a transfer, what it is, and where it ends.
-
-Header   version, suite, stanzas (each holds the file key for somebody), sealed metadata, MAC
-Trailer  block count; sealed: chunk count, length, SHA-256 of the file, further fields
-"""
+"""Keys: what a receiver has, and finding the file key of a transfer with it."""
 
 from __future__ import annotations
 
-import hmac
-import secrets
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from framing import records
-from framing.cipher import KEY_BYTES, MAC_BYTES, TAG_BYTES, Encrypted, Suite, Unencrypted, scrypt
-from framing.cipher import aes_gcm_open as _unwrap
-from framing.cipher import aes_gcm_seal as _wrap
+from Crypto.Protocol import DH
+from Crypto.PublicKey import ECC, RSA
+from Crypto.Util.strxor import strxor
+
+from framing.cipher import COST_MAX, FILE_KEY_BYTES, PASSES_MAX, passphrase_bytes, scrypt
 from framing.errors import (
-    AuthenticationError,
     CostlyKeyError,
     ForgedHeaderError,
-    MalformedError,
+    KeyTextError,
+    LockError,
     MissingKeyError,
     UnknownLockError,
-    VersionError,
     WrongKeyError,
 )
+from framing.stanzas import (
+    CLEAR,
+    PASSPHRASE,
+    PASSPHRASES_MAX,
+    RECIPIENT,
+    RECIPIENTS_MAX,
+    RSA_MAX,
+    RSA_OAEP,
+    SALT_BYTES,
+    SET_BYTES,
+    SHARES,
+    X25519_BYTES,
+    is_known,
+    oaep_open,
+    receiver_pad,
+    recipient_info,
+    rsa_key,
+    shares_info,
+)
 
-VERSION = 1
-
-STANZA_CLEAR = 1
-STANZA_PASSPHRASE = 2
-
-SALT_BYTES = 16
-# scrypt with r = 8, p = 3: three passes over little memory suit a daemon better than one over much,
-# and N = 2**15 is then what OWASP's Password Storage Cheat Sheet asks for.
-PASSES = 3
-COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
-COST_MAX = 17  # 128 MiB: a header that asks for more is refused unread
-PASSPHRASES_MAX = 4  # passphrase stanzas tried in one header: each costs a scrypt
-_PASSPHRASE_BYTES = SALT_BYTES + 1 + KEY_BYTES + TAG_BYTES
-_WRAP_NONCE = bytes(12)  # the wrapping key is new with every salt
-
-_TRAILER_CLEAR = 2  # the block count, readable without a key
-_TRAILER_FIXED = 4 + 8 + 32
-TRAILER_BYTES = _TRAILER_CLEAR + _TRAILER_FIXED + TAG_BYTES
-
-MEDIA_MAX = 100  # characters
-_NAME, _MEDIA, _SIZE = 1, 2, 3
-_CRITICAL = 0x80  # a reader that does not know a field with this bit must refuse the transfer
-
-
-@dataclass(frozen=True, slots=True)
-class Passphrase:
-    """Encrypt under a passphrase. `cost` is log2 of scrypt's N, 10..17, r = 8, p = 3."""
-
-    secret: str | bytes = field(repr=False)
-    cost: int = COST_DEFAULT
-
-    def __post_init__(self) -> None:
-        if not self.secret:
-            raise ValueError("the passphrase is empty")
-        if not 10 <= self.cost <= COST_MAX:
-            raise ValueError(f"cost must be 10..{COST_MAX}, got {self.cost}")
-
-    def stanza(self, file_key: bytes) -> bytes:
-        """Body: salt (16), log2 N (1), file key under AES-256-GCM (48)."""
-        salt = secrets.token_bytes(SALT_BYTES)
-        key = scrypt(passphrase_bytes(self.secret), salt, self.cost, p=PASSES)
-        wrapped = _wrap(key, _WRAP_NONCE, b"", file_key)
-        return records.field(STANZA_PASSPHRASE, salt + bytes([self.cost]) + wrapped)
+_WAYS = {
+    PASSPHRASE: "with a passphrase",
+    RECIPIENT: "for the identities of its recipients",
+    RSA_OAEP: "for RSA keys",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class ClearKey:
-    """Encrypt, and put the key into the key header: it protects nothing."""
+@dataclass(frozen=True)
+class PrivateKey:
+    """An X25519 private key (32 bytes).
 
-    def stanza(self, file_key: bytes) -> bytes:
-        return records.field(STANZA_CLEAR, file_key)
+    set_id  of a split key (16 bytes); None for an identity or a one-time key
+    spent   called after a whole, verified reception that this key opened
+    """
+
+    x25519: bytes = field(repr=False)
+    set_id: bytes | None = None
+    spent: Callable[[], None] | None = None
+
+    @cached_property
+    def imported(self) -> ECC.EccKey:
+        """The key as the library takes it: to import it costs as much as to use it."""
+        return DH.import_x25519_private_key(self.x25519)
+
+
+def _no_keys() -> Sequence[PrivateKey]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """Do not encrypt: the content is readable on the air."""
+class Keys:
+    """What a receiver can open transfers with.
+
+    passphrases   tried on transfers that are locked with one
+    private_keys  asked for at the first transfer that needs one, and once for an inbox: here is
+                  the place to ask for the passphrase of an identity
+    rsa           of `rsa_private_key`
+    file_key      of one transfer, as its sender knows it
+    """
+
+    passphrases: Sequence[str | bytes] = field(default=(), repr=False)
+    private_keys: Callable[[], Sequence[PrivateKey]] = _no_keys
+    rsa: Sequence[RSA.RsaKey] = field(default=(), repr=False)
+    file_key: bytes | None = field(default=None, repr=False)
 
 
-KeyChoice = Passphrase | ClearKey | Plain
+class Keyring:
+    """The keys of one inbox: those that are used up leave it."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self._private: list[PrivateKey] | None = None
+
+    def private_keys(self) -> Sequence[PrivateKey]:
+        if self._private is None:
+            self._private = list(self.keys.private_keys())
+        return self._private
+
+    def spend(self, key: PrivateKey | None) -> None:
+        """A transfer that this key opened is delivered."""
+        if key is not None and key.spent is not None and self._private is not None:
+            key.spent()
+            self._private = [other for other in self._private if other is not key]
 
 
-def passphrase_bytes(secret: str | bytes) -> bytes:
-    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
-    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
+def rsa_private_key(pem: bytes, passphrase: bytes | None = None) -> RSA.RsaKey:
+    """An RSA private key in PEM (PKCS #1 or PKCS #8, encrypted or not).
+
+    Raises KeyTextError, or WrongPassphraseError where it is encrypted and the passphrase is not
+    the right one.
+    """
+    key = rsa_key(pem, passphrase)
+    if not key.has_private():
+        raise KeyTextError("This is the public half of an RSA key; the private one is needed.")
+    return key
 
 
-def _is_media_type(text: str) -> bool:
-    return len(text) <= MEDIA_MAX and text.isascii() and text.isprintable()
+def file_keys(
+    stanzas: Iterable[tuple[int, bytes]], transfer: bytes, ring: Keyring
+) -> Iterator[tuple[bytes, PrivateKey | None]]:
+    """Every file key that these keys find in the stanzas, the cheapest first.
 
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What the header says of the file. size [bytes] is None where the sender did not know it."""
-
-    name: str = ""
-    media: str = ""
-    size: int | None = None
-
-    def __post_init__(self) -> None:
-        if not _is_media_type(self.media):
-            raise ValueError(f"a media type is at most {MEDIA_MAX} ASCII characters")
-
-    def to_bytes(self) -> bytes:
-        out = records.field(_NAME, self.name.encode())
-        if self.media:
-            out += records.field(_MEDIA, self.media.encode())
-        if self.size is not None:
-            out += records.field(_SIZE, records.uint(self.size))
-        return out
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Metadata:
-        known = dict(records.fields(data))
-        if any(tag & _CRITICAL for tag in known):
-            raise VersionError
-        size = known.get(_SIZE)
-        if size is not None and len(size) > 8:
-            raise MalformedError
-        media = known.get(_MEDIA, b"").decode(errors="replace")
-        return cls(
-            known.get(_NAME, b"").decode(errors="replace"),
-            media if _is_media_type(media) else "",
-            None if size is None else int.from_bytes(size, "big"),
-        )
-
-
-def new_suite(key: KeyChoice, transfer: bytes) -> tuple[Suite, bytes]:
-    """A suite with a fresh file key, and the stanzas that hold this key."""
-    if isinstance(key, Plain):
-        return Unencrypted(transfer), b""
-    file_key = secrets.token_bytes(KEY_BYTES)
-    return Encrypted(file_key, transfer), key.stanza(file_key)
-
-
-def build_header(suite: Suite, stanzas: bytes, metadata: Metadata) -> bytes:
-    """The body of a header record."""
-    head = bytes([VERSION, suite.number]) + len(stanzas).to_bytes(2, "big") + stanzas
-    head += suite.seal(b"metadata", 0, head, metadata.to_bytes())
-    return head + suite.mac(head)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A key header as read, not yet opened."""
-
-    raw: bytes = field(repr=False)
-    suite: int
-    stanzas: tuple[tuple[int, bytes], ...] = field(repr=False)
-    sealed_at: int
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Header:
-        """Raises MalformedError or VersionError."""
-        if not raw:
-            raise MalformedError
-        if raw[0] != VERSION:
-            raise VersionError
-        if len(raw) < 4 + MAC_BYTES:
-            raise MalformedError
-        at = 4 + int.from_bytes(raw[2:4], "big")
-        if at + MAC_BYTES > len(raw):
-            raise MalformedError
-        if raw[1] not in (Unencrypted.number, Encrypted.number):
-            raise VersionError
-        return cls(raw, raw[1], tuple(records.fields(raw[4:at])), at)
-
-    @property
-    def protection(self) -> str:
-        """ "encrypted", "clear key" or "plain": the weakest way into the transfer."""
-        if self.suite == Unencrypted.number:
-            return "plain"
-        clear = any(kind == STANZA_CLEAR for kind, _ in self.stanzas)
-        return "clear key" if clear else "encrypted"
-
-    def unlock(self, transfer: bytes, passphrases: Sequence[bytes]) -> tuple[Suite, Metadata]:
-        """The suite that opens the rest, and the metadata.
-
-        Raises LockError subclasses, ForgedHeaderError, MalformedError, VersionError.
-        """
-        suite: Suite
-        if self.suite == Unencrypted.number:
-            suite = Unencrypted(transfer)
-        else:
-            suite = Encrypted(self._file_key(passphrases), transfer)
-        head, mac = self.raw[:-MAC_BYTES], self.raw[-MAC_BYTES:]
-        if not hmac.compare_digest(suite.mac(head), mac):
+    The caller stops where one fits the header. Where none does, the generator ends with the
+    LockError that fits, or ForgedHeaderError where a key that needs no guess does not fit.
+    """
+    known = [(kind, body) for kind, body in stanzas if is_known(kind, body)]
+    if ring.keys.file_key is not None:
+        yield ring.keys.file_key, None
+    for kind, body in known:
+        if kind == CLEAR:
+            yield body, None
             raise ForgedHeaderError
-        sealed = head[self.sealed_at :]
-        try:
-            metadata = suite.open(b"metadata", 0, head[: self.sealed_at], sealed)
-        except AuthenticationError:
-            raise ForgedHeaderError from None
-        return suite, Metadata.from_bytes(metadata)
+    yield from _by_private_keys(known, transfer, ring)
+    for body in _of(known, RSA_OAEP)[:RSA_MAX]:
+        for key in ring.keys.rsa:
+            found = oaep_open(key, body)
+            if found is not None:
+                yield found, None
+                raise ForgedHeaderError
+    passphrases = _of(known, PASSPHRASE)
+    costly = len(passphrases) > PASSPHRASES_MAX
+    for body in passphrases[:PASSPHRASES_MAX]:
+        salt, masked = body[:SALT_BYTES], body[SALT_BYTES + 2 :]
+        cost, passes = body[SALT_BYTES : SALT_BYTES + 2]
+        if cost > COST_MAX or passes > PASSES_MAX:
+            costly = True
+            continue
+        for passphrase in ring.keys.passphrases:
+            pad = scrypt(passphrase_bytes(passphrase), salt, cost, p=passes, length=FILE_KEY_BYTES)
+            yield strxor(masked, pad), None
+    if costly:
+        raise CostlyKeyError
+    raise _no_key_fits(known, ring)
 
-    def _file_key(self, passphrases: Sequence[bytes]) -> bytes:
-        costly, known = False, 0
-        for kind, body in self.stanzas:
-            if kind == STANZA_CLEAR and len(body) == KEY_BYTES:
-                return body
-            if kind != STANZA_PASSPHRASE or len(body) != _PASSPHRASE_BYTES:
+
+def _of(stanzas: Sequence[tuple[int, bytes]], kind: int) -> list[bytes]:
+    return [body for found, body in stanzas if found == kind]
+
+
+def _by_private_keys(
+    stanzas: Sequence[tuple[int, bytes]], transfer: bytes, ring: Keyring
+) -> Iterator[tuple[bytes, PrivateKey]]:
+    tried = [(kind, body) for kind, body in stanzas if kind in (RECIPIENT, SHARES)]
+    for kind, body in sorted(tried[:RECIPIENTS_MAX], key=lambda stanza: stanza[0]):
+        at = 0 if kind == RECIPIENT else SET_BYTES + 2
+        head, enc, masked = body[:at], body[at : at + X25519_BYTES], body[at + X25519_BYTES :]
+        info = recipient_info(transfer) if kind == RECIPIENT else shares_info(transfer, head)
+        for key in ring.private_keys():
+            if key.set_id != (None if kind == RECIPIENT else head[:SET_BYTES]):
                 continue
-            salt, cost, wrapped = body[:SALT_BYTES], body[SALT_BYTES], body[SALT_BYTES + 1 :]
-            if cost == 0:  # scrypt is not defined for N = 1
-                continue
-            known += 1
-            if cost > COST_MAX or known > PASSPHRASES_MAX:
-                costly = True
-                continue
-            for passphrase in passphrases:
-                key = scrypt(passphrase, salt, cost, p=PASSES)
-                try:
-                    return _unwrap(key, _WRAP_NONCE, b"", wrapped)
-                except AuthenticationError:
-                    continue
-        if costly:
-            raise CostlyKeyError
-        if not known:
-            raise UnknownLockError
-        raise WrongKeyError if passphrases else MissingKeyError
+            pad = receiver_pad(key.imported, enc, info)
+            if pad is not None:
+                yield strxor(masked, pad), key
 
 
-@dataclass(frozen=True, slots=True)
-class Trailer:
-    """Where a transfer ends: blocks, chunks, length [bytes], SHA-256 of the file (32 bytes)."""
-
-    blocks: int
-    chunks: int
-    length: int
-    sha256: bytes
-
-    def seal(self, suite: Suite) -> bytes:
-        """The body of a trailer record."""
-        clear = self.blocks.to_bytes(_TRAILER_CLEAR, "big")
-        body = self.chunks.to_bytes(4, "big") + self.length.to_bytes(8, "big") + self.sha256
-        return clear + suite.seal(b"trailer", 0, clear, body)
-
-    @staticmethod
-    def blocks_of(raw: bytes) -> int:
-        """The block count of a sealed trailer. Raises MalformedError."""
-        blocks = int.from_bytes(raw[:_TRAILER_CLEAR], "big")
-        if len(raw) < TRAILER_BYTES or not blocks:
-            raise MalformedError
-        return blocks
-
-    @classmethod
-    def open(cls, raw: bytes, suite: Suite) -> Trailer:
-        """Raises AuthenticationError, MalformedError, VersionError."""
-        body = suite.open(b"trailer", 0, raw[:_TRAILER_CLEAR], raw[_TRAILER_CLEAR:])
-        if len(body) < _TRAILER_FIXED:
-            raise MalformedError
-        if any(tag & _CRITICAL for tag, _ in records.fields(body[_TRAILER_FIXED:])):
-            raise VersionError
-        chunks, length = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:12], "big")
-        return cls(cls.blocks_of(raw), chunks, length, body[12:_TRAILER_FIXED])
+def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockError:
+    """Which error it is: no key of the kind was there, or none of them was the right one."""
+    kinds = {kind for kind, _ in stanzas}
+    if not kinds:
+        return UnknownLockError()
+    private = ring.private_keys() if kinds & {RECIPIENT, SHARES} else ()
+    there = {
+        PASSPHRASE: bool(ring.keys.passphrases),
+        RECIPIENT: any(key.set_id is None for key in private),
+        RSA_OAEP: bool(ring.keys.rsa),
+        SHARES: any(key.set_id is not None for key in private),
+    }
+    tried = any(there[kind] for kind in kinds)
+    if kinds == {PASSPHRASE}:
+        return WrongKeyError() if tried else MissingKeyError()
+    ways = [_WAYS[kind] for kind in (PASSPHRASE, RECIPIENT, RSA_OAEP) if kind in kinds]
+    for body in _of(stanzas, SHARES)[:1]:
+        k, n = body[SET_BYTES : SET_BYTES + 2]
+        ways.append(f"for {k} of the {n} shares of a split key")
+    locked = "This transfer is locked " + " or ".join(ways)
+    if tried:
+        return WrongKeyError(f"{locked}, and no key that was given opens it.")
+    return MissingKeyError(f"{locked}, and no such key was given.")

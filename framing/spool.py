@@ -2,6 +2,7 @@
 
     ROOT/<transfer>-<packet bytes>/<object>-<k>.packets   packets one after the other
     ROOT/<transfer>-<packet bytes>/<object>.block         a rebuilt data block behind its CRC-32
+    ROOT/delivered                                        what was delivered already (replay.py)
 
 A packet is written with one append and no buffer, so it outlives the process; a record that a
 crash or a full disk cut short is cut off at the next append and skipped when reading. Every
@@ -26,6 +27,7 @@ from framing.errors import StorageError
 _OBJECT_NAMES = {packet.HEADER: "header", packet.TRAILER: "trailer"}
 _NUMBERS = {name: number for number, name in _OBJECT_NAMES.items()}
 _CRC_BYTES = 4
+_MEMORY = "delivered"
 
 
 class ObjectKey(NamedTuple):
@@ -73,6 +75,11 @@ class Spool:
                 if len(stored.transfer) == packet.ID_BYTES and stored.packet_bytes in packet.SIZES:
                     found.append(stored)
         return found
+
+    @property
+    def memory(self) -> Path:
+        """The file of the replay memory."""
+        return self._root / _MEMORY
 
     def transfer(self, transfer: bytes, packet_bytes: int) -> TransferSpool:
         return TransferSpool(self._root, transfer, packet_bytes)

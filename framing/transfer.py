@@ -9,24 +9,28 @@ listener soon learns what this is and whether his key fits.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, BinaryIO, Self
 
 from framing import fountain, packet, records
+from framing.blocks import Blocks
 from framing.cipher import ChunkSealer
 from framing.errors import SourceError, SourceTooLargeError, StorageError
-from framing.huffman import CHUNK_BYTES, pack
-from framing.keys import TRAILER_BYTES, KeyChoice, Metadata, Trailer, build_header, new_suite
+from framing.header import Metadata, NewKey, build_header
+from framing.identity import Identity
+from framing.keys import Keys
+from framing.locks import KeyChoice
 from framing.names import safe_name
+from framing.trailer import Part, Trailer
 
 BLOCK_BYTES = 1 << 20
 KEYS_EVERY = 256  # packets of data between two copies of the keys
-_TRAILER_ROOM = records.PREFIX_BYTES + TRAILER_BYTES
+_KEYS_SHARE = 50  # and at least so many times the packets of one copy: 2 % of the air time
 _IN_MEMORY_BYTES = 4 << 20  # larger files wait, sealed, in a temporary file
 
 
@@ -58,83 +62,10 @@ def _temporary_file() -> IO[bytes]:
         raise StorageError.of("cannot keep the sealed data", error) from error
 
 
-def _read(stream: BinaryIO, count: int) -> bytes:
-    """Exactly `count` bytes, or what there is before the end: a pipe gives less at a time."""
-    data = stream.read(count) or b""
-    while 0 < len(data) < count:
-        more = stream.read(count - len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-def _cut(pieces: list[bytes], limit: int) -> list[list[bytes]]:
-    """Join pieces to the fewest runs of at most `limit` bytes, about evenly."""
-    total = sum(map(len, pieces))
-    count = -(-total // limit)
-    while True:
-        runs: list[list[bytes]] = [[]]
-        before = 0
-        for piece in pieces:
-            middle = before + len(piece) // 2
-            if runs[-1] and middle >= len(runs) * total / count:
-                runs.append([])
-            runs[-1].append(piece)
-            before += len(piece)
-        if max(sum(map(len, run)) for run in runs) <= limit:
-            return runs
-        count += 1
-
-
-def _keys_places(data: int) -> set[int]:
+def _keys_places(data: int, every: int) -> set[int]:
     """Data packets of a pass after which the keys come: evenly, the last ones at the end."""
-    copies = data // KEYS_EVERY
+    copies = data // every
     return {(i + 1) * data // copies for i in range(copies)}
-
-
-class _Blocks:
-    """Reads the stream once and gives its blocks; `trailer` is there before the last of them."""
-
-    def __init__(self, stream: BinaryIO, sealer: ChunkSealer, header: bytes, limit: int) -> None:
-        self._stream = stream
-        self.sealer = sealer
-        self._header = header
-        self._limit = limit
-        self.length = 0
-        self.digest = hashlib.sha256()
-
-    def _chunks(self) -> Iterator[bytes]:
-        """Chunk records; one chunk is held back until it is known whether it is the last."""
-        chunk = _read(self._stream, CHUNK_BYTES)
-        while True:
-            following = _read(self._stream, CHUNK_BYTES) if len(chunk) == CHUNK_BYTES else b""
-            self.length += len(chunk)
-            self.digest.update(chunk)
-            yield records.build(records.CHUNK, self.sealer.seal(pack(chunk), not following))
-            if not following:
-                return
-            chunk = following
-
-    def runs(self) -> Iterator[tuple[list[bytes], int | None]]:
-        """(records of a block, how many blocks still follow); None while nobody knows.
-
-        Up to two blocks are held back, so that the last ones share what is left evenly: a short
-        last block would have few repair symbols of its own.
-        """
-        held, size = [self._header], len(self._header)
-        for record in self._chunks():
-            held.append(record)
-            size += len(record)
-            if size > 2 * self._limit:
-                run = [held.pop(0)]
-                while sum(map(len, run)) + len(held[0]) <= self._limit:
-                    run.append(held.pop(0))
-                size -= sum(map(len, run))
-                yield run, None
-        runs = _cut(held, self._limit - _TRAILER_ROOM)
-        for i, run in enumerate(runs):
-            yield run, len(runs) - 1 - i
 
 
 class Outgoing:
@@ -142,7 +73,8 @@ class Outgoing:
 
     stream        binary, read once from where it stands
     name          file name that the receiver proposes; only its base name is sent
-    key           Passphrase, ClearKey or Plain
+    key           Plain, or one lock or several: Passphrase, Recipient, SharesRecipient,
+                  RsaRecipient, ClearKey
     packet_bytes  64..4096
     size          bytes that the stream holds; None where nobody knows. A known size is read at
                   once, so that all counts are exact (beyond 4 MiB the sealed data waits in
@@ -150,6 +82,9 @@ class Outgoing:
     media         media type, may be empty
     repair        extra share of packets, 0..10; at least one packet a block
     repeat        passes, each of different symbols; 0 never ends
+    signer        identity that signs the transfer
+    expires       seconds since 1970 UTC from which on receivers refuse it
+    encrypt_first chunks are sealed first and packed then, with the code tables in the trailer
 
     Raises SourceError where the stream does not hold `size` bytes, SourceTooLargeError beyond
     32768 blocks, StorageError where the temporary file does not fit, ValueError for a wrong call.
@@ -167,6 +102,9 @@ class Outgoing:
         media: str = "",
         repair: float = 0.05,
         repeat: int = 1,
+        signer: Identity | None = None,
+        expires: int | None = None,
+        encrypt_first: bool = False,
     ) -> None:
         if not packet.PACKET_BYTES_MIN <= packet_bytes <= packet.PACKET_BYTES_MAX:
             low, high = packet.PACKET_BYTES_MIN, packet.PACKET_BYTES_MAX
@@ -179,13 +117,23 @@ class Outgoing:
         self._packet_bytes = packet_bytes
         self._repair = repair
         self._repeat = repeat
-        self._suite, stanzas = new_suite(key, self._id)
+        self._key = NewKey.make(key, self._id)
+        self._signer = signer
         self.name = safe_name(name)
-        header = build_header(self._suite, stanzas, Metadata(self.name, media, size))
+        metadata = Metadata(self.name, media, size, expires, encrypt_first)
+        header = build_header(self._key.suite, self._key.stanzas, metadata)
+        self._part = Part(self._id, header)
         self._header = records.build(records.HEADER, header)
         self._trailer = b""
         limit = min(BLOCK_BYTES, packet.SHORT.k_max * packet.symbol_bytes(0, packet_bytes))
-        self._source = _Blocks(stream, ChunkSealer(self._suite), self._header, limit)
+        self._source = Blocks(
+            stream,
+            ChunkSealer(self._key.suite),
+            self._header,
+            limit,
+            encrypt_first,
+            signer is not None,
+        )
         self._lengths: list[int] = []
         self._keys_turn = 0
         self._complete = False
@@ -223,12 +171,17 @@ class Outgoing:
         return self._id.hex()
 
     @property
+    def keys(self) -> Keys:
+        """Keys that open this transfer and no other, whoever it is for."""
+        return self._key.keys
+
+    @property
     def plan(self) -> Plan | None:
         """The costs; None where the size of the stream was not known."""
         if not self._known:
             return None
         data = sum(sum(self._counts(i, length)) for i, length in enumerate(self._lengths))
-        each = data + len(_keys_places(data)) * self._keys_symbols()
+        each = data + len(_keys_places(data, self._keys_every())) * self._keys_symbols()
         return Plan(
             each * self._repeat if self._repeat else None,
             each,
@@ -255,6 +208,9 @@ class Outgoing:
             length, packet.symbol_bytes(packet.HEADER, self._packet_bytes)
         )
 
+    def _keys_every(self) -> int:
+        return max(KEYS_EVERY, _KEYS_SHARE * self._keys_symbols())
+
     def _seal_blocks(self) -> Iterator[bytes]:
         """The blocks as they are made, kept where later passes need them."""
         for run, following in self._source.runs():
@@ -275,8 +231,15 @@ class Outgoing:
 
     def _trailer_record(self, blocks: int) -> bytes:
         source = self._source
-        trailer = Trailer(blocks, source.sealer.count, source.length, source.digest.digest())
-        return records.build(records.TRAILER, trailer.seal(self._suite))
+        trailer = Trailer(
+            blocks,
+            source.sealer.count,
+            source.length,
+            source.digest.digest(),
+            tuple(source.tables),
+        )
+        sealed = trailer.seal(self._key.suite, self._part, self._signer, int(time.time()))
+        return records.build(records.TRAILER, sealed)
 
     def _stored_blocks(self) -> Iterator[bytes]:
         at = 0
@@ -290,7 +253,8 @@ class Outgoing:
         while not self._repeat or turn < self._repeat:
             if self._complete:
                 data = sum(sum(self._counts(i, length)) for i, length in enumerate(self._lengths))
-                yield from self._pass(self._stored_blocks(), turn, _keys_places(data))
+                places = _keys_places(data, self._keys_every())
+                yield from self._pass(self._stored_blocks(), turn, places)
             else:
                 yield from self._pass(self._seal_blocks(), turn, None)
             turn += 1
@@ -307,7 +271,7 @@ class Outgoing:
                 yield made
                 sent += 1
                 since += 1
-                if sent in keys_places if keys_places is not None else since == KEYS_EVERY:
+                if sent in keys_places if keys_places is not None else since >= self._keys_every():
                     yield from self._keys()
                     since = 0
         if keys_places is None and since >= KEYS_EVERY // 2:

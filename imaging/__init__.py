@@ -8,19 +8,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import ImagingError
+from .errors import ImagingError, NothingHiddenError
 
 if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
     from .fitting import Fitted, fit
-    from .pictures import Picture, load, save_png
+    from .pictures import Picture, PictureInfo, load, save_png
     from .png_recipe import UnpackedPng, pack_png, unpack_png
     from .similarity import ssim
 
 __all__ = [
     "Fitted",
     "ImagingError",
+    "NothingHiddenError",
     "Picture",
+    "PictureInfo",
     "UnpackedPng",
     "decode_exact",
     "encode_exact",
@@ -38,6 +40,7 @@ _HOME = {
     "Fitted": "fitting",
     "fit": "fitting",
     "Picture": "pictures",
+    "PictureInfo": "pictures",
     "load": "pictures",
     "save_png": "pictures",
     "UnpackedPng": "png_recipe",

@@ -30,6 +30,17 @@ def receive(inbox, packets):
     return [result for p in packets if (result := inbox.put(p))]
 
 
+def unlocked(*passphrases):
+    return framing.Keys(passphrases=[p for p in passphrases or (PASSWORD,) if p is not None])
+
+
+def files(folder):
+    """What is there for the user; and nothing of unfinished transfers in the spool."""
+    spool = folder / ".dialtone"
+    assert not spool.exists() or [p.name for p in spool.iterdir()] == ["delivered"]
+    return sorted(p for p in folder.iterdir() if p != spool)
+
+
 @pytest.fixture
 def kit():
     return SimpleNamespace(
@@ -37,6 +48,8 @@ def kit():
         send=send,
         receive=receive,
         password=PASSWORD,
+        unlocked=unlocked,
+        files=files,
         locked=framing.Passphrase(PASSWORD, cost=10),
         clear=framing.ClearKey(),
         plain=framing.Plain(),

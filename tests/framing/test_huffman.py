@@ -130,6 +130,18 @@ def test_lengths_around_the_stream_cuts(size):
         assert len(packed) <= len(data) + 1
 
 
+@pytest.mark.parametrize("data", [b"", b"z" * 9, TEXT, PIXELS[:1023], RNG.bytes(300)])
+def test_the_parts_make_the_packed_chunk(data):
+    head, body = huffman.pack_parts(data)
+    assert head + body == huffman.pack(data)
+    if head[0] == 0:
+        assert (head, body) == (b"\0", data)
+    else:
+        lengths = np.zeros(256, np.uint8)
+        used, _, _ = read_lengths(np.frombuffer(head[3:], np.uint8), lengths)
+        assert used == len(head) - 3
+
+
 def test_a_chunk_is_at_most_64_kib():
     with pytest.raises(ValueError, match="65537"):
         huffman.pack(bytes(65537))

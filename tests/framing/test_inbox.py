@@ -13,7 +13,9 @@ from framing import cipher, delivery, errors, spool
 
 
 def tree(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    """All files but the memory of what was delivered."""
+    files = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return sorted(name for name in files if not name.endswith("/delivered"))
 
 
 def test_two_inboxes_one_after_the_other(kit, tmp_path):
@@ -27,7 +29,7 @@ def test_two_inboxes_one_after_the_other(kit, tmp_path):
     assert progress.header
     (received,) = kit.receive(second, packets[:60] + packets[130:])
     assert received.path.read_bytes() == data
-    assert tree(tmp_path) == ["photo.png"]
+    assert [p.name for p in kit.files(tmp_path)] == ["photo.png"]
 
 
 def test_many_blocks_survive_a_restart(kit, tmp_path):
@@ -35,13 +37,13 @@ def test_many_blocks_survive_a_restart(kit, tmp_path):
     packets = list(kit.send(data, packet_bytes=1053, key=kit.locked))
     results = []
     for at in range(0, len(packets), 500):
-        inbox = framing.Inbox(tmp_path, passphrase=kit.password)
+        inbox = framing.Inbox(tmp_path, kit.unlocked())
         results += kit.receive(inbox, packets[at : at + 500])
         if results:
             break
     (received,) = results
     assert received.path.read_bytes() == data
-    assert tree(tmp_path) == ["photo.png"]
+    assert [p.name for p in kit.files(tmp_path)] == ["photo.png"]
 
 
 def test_a_killed_process_loses_nothing(kit, tmp_path):
@@ -111,7 +113,7 @@ def test_repeats_of_a_complete_transfer_are_ignored(kit, tmp_path):
     inbox = framing.Inbox(tmp_path)
     assert len(kit.receive(inbox, packets + packets)) == 1
     assert inbox.pending() == []
-    assert tree(tmp_path) == ["photo.png"]
+    assert [p.name for p in kit.files(tmp_path)] == ["photo.png"]
 
 
 def test_same_name_other_content_gets_a_number(kit, tmp_path):
@@ -154,7 +156,7 @@ def test_without_hard_links(kit, tmp_path, monkeypatch):
 def test_wrong_key_is_told_early_and_once_and_nothing_is_lost(kit, tmp_path, wrong):
     data = kit.noise(60_000)
     packets = list(kit.send(data, key=kit.locked))
-    inbox = framing.Inbox(tmp_path, passphrase=wrong)
+    inbox = framing.Inbox(tmp_path, kit.unlocked(wrong))
     refused = inbox.put(packets[0])
     assert (refused.kind, refused.transfer_id) == ("key", packets[0][:4].hex())
     assert refused.error == ("WrongKeyError" if wrong else "MissingKeyError")
@@ -162,15 +164,15 @@ def test_wrong_key_is_told_early_and_once_and_nothing_is_lost(kit, tmp_path, wro
     assert inbox.pending()[0].locked
     assert [p.name for p in tmp_path.iterdir()] == [".dialtone"]
 
-    (received,) = framing.Inbox(tmp_path, passphrase=kit.password).resume()
+    (received,) = framing.Inbox(tmp_path, kit.unlocked()).resume()
     assert received.path.read_bytes() == data
-    assert tree(tmp_path) == ["photo.png"]
+    assert [p.name for p in kit.files(tmp_path)] == ["photo.png"]
 
 
 def test_the_right_key_while_packets_still_come(kit, tmp_path):
     packets = list(kit.send(kit.noise(60_000), key=kit.locked))
-    kit.receive(framing.Inbox(tmp_path, passphrase=b"wrong"), packets[:100])
-    inbox = framing.Inbox(tmp_path, passphrase=kit.password)
+    kit.receive(framing.Inbox(tmp_path, kit.unlocked(b"wrong")), packets[:100])
+    inbox = framing.Inbox(tmp_path, kit.unlocked())
     assert inbox.resume() == []
     (received,) = kit.receive(inbox, packets[100:])
     assert received.protection == "encrypted"
@@ -187,13 +189,13 @@ def test_scrypt_runs_once(kit, tmp_path, monkeypatch):
     monkeypatch.setattr("framing.keys.scrypt", counted)
     for passphrase in (b"wrong", kit.password):
         calls.clear()
-        kit.receive(framing.Inbox(tmp_path, passphrase=passphrase), packets)
+        kit.receive(framing.Inbox(tmp_path, kit.unlocked(passphrase)), packets)
         assert len(calls) == 1
 
 
 def test_text_passphrases_are_normalised(kit, tmp_path):
     outgoing = kit.send(b"x", key=framing.Passphrase("schlüssel", cost=10))
-    (received,) = kit.receive(framing.Inbox(tmp_path, passphrase="schlu\u0308ssel"), outgoing)
+    (received,) = kit.receive(framing.Inbox(tmp_path, kit.unlocked("schlu\u0308ssel")), outgoing)
     assert received.size == 1
 
 
@@ -234,7 +236,7 @@ def test_a_full_disk_leaves_nothing_half_written(kit, tmp_path, monkeypatch, roo
     monkeypatch.undo()  # space again: what was stored still counts
     (received,) = kit.receive(inbox, packets)
     assert received.path.read_bytes() == data
-    assert tree(tmp_path) == ["photo.png"]
+    assert [p.name for p in kit.files(tmp_path)] == ["photo.png"]
 
 
 def test_a_real_limit_on_file_size(kit, tmp_path):
@@ -279,7 +281,7 @@ def test_too_large(kit, tmp_path):
 
 def test_the_spool_does_not_tell_the_name(kit, tmp_path):
     packets = list(kit.send(kit.noise(5000), key=kit.locked, name="secret plans.txt"))
-    kit.receive(framing.Inbox(tmp_path, passphrase=kit.password), packets[:10])
+    kit.receive(framing.Inbox(tmp_path, kit.unlocked()), packets[:10])
     content = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     assert b"secret" not in content
     assert not any("secret" in name for name in tree(tmp_path))

@@ -61,7 +61,7 @@ def test_interleaved_transfers(kit, tmp_path):
     random.Random(2).shuffle(packets)
     results = kit.receive(framing.Inbox(tmp_path), packets)
     assert len(results) == len(files)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert {path.name: path.read_bytes() for path in kit.files(tmp_path)} == files
 
 
 def test_damaged_and_foreign_packets_are_only_counted(kit, tmp_path):
@@ -75,12 +75,12 @@ def test_damaged_and_foreign_packets_are_only_counted(kit, tmp_path):
         assert inbox.put(junk) is None
     assert inbox.foreign == 8 * 128 + 6
     assert inbox.pending() == []
-    assert list(tmp_path.iterdir()) == []
+    assert kit.files(tmp_path) == []
 
 
 def test_progress_says_what_is_missing(kit, tmp_path):
     packets = list(kit.send(kit.noise(40_000), key=kit.locked))
-    inbox = framing.Inbox(tmp_path, passphrase=kit.password)
+    inbox = framing.Inbox(tmp_path, kit.unlocked())
     kit.receive(inbox, packets[1:42])
     (progress,) = inbox.pending()
     assert (progress.have, progress.needed) == (41, len(packets) - round(0.05 * progress.needed))
@@ -95,7 +95,7 @@ def test_progress_says_what_is_missing(kit, tmp_path):
 
 def test_a_late_listener_to_a_long_transfer_learns_the_name_on_the_way(kit, tmp_path):
     packets = list(kit.send(kit.noise(250_000), key=kit.locked))
-    inbox = framing.Inbox(tmp_path, passphrase=kit.password)
+    inbox = framing.Inbox(tmp_path, kit.unlocked())
     kit.receive(inbox, packets[100:420])
     (progress,) = inbox.pending()
     assert progress.name == "photo.png"

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import framing
-from framing import fountain, keys, packet, records
+from framing import fountain, header, keys, locks, packet, records, trailer
 from framing.cipher import Encrypted
 
 PACKET_BYTES = 1053
@@ -38,9 +38,9 @@ def joined(parts):
     return b"".join(records.build(kind, body) for kind, body in parts)
 
 
-def outcome(kit, folder, transfer, block, **options):
+def outcome(kit, folder, transfer, block, keys=None):
     """What the inbox says to this block; no file unless Received."""
-    inbox = framing.Inbox(folder, **options)
+    inbox = framing.Inbox(folder, keys)
     results = kit.receive(inbox, packets_of(transfer, block))
     assert len(results) <= 1
     if not (results and isinstance(results[0], framing.Received)):
@@ -73,7 +73,7 @@ def test_order_of_chunks(kit, tmp_path, recorded, order, error):
     transfer, parts = recorded
     refused = outcome(kit, tmp_path, transfer, joined([parts[i] for i in order]))
     assert refused.error == error
-    assert list(tmp_path.iterdir()) == []
+    assert kit.files(tmp_path) == []
 
 
 def test_chunk_of_another_transfer(kit, tmp_path, recorded):
@@ -101,13 +101,14 @@ def test_trailer_of_another_transfer(kit, tmp_path, recorded):
 def test_trailer_with_another_digest(kit, tmp_path, recorded):
     """Only the owner of the key can do this; the digest is still checked."""
     transfer, parts = recorded
-    suite, _ = keys.Header.parse(parts[0][1]).unlock(transfer, [])
-    trailer = keys.Trailer.open(parts[-1][1], suite)
+    opened = header.Header.parse(parts[0][1]).unlock(transfer, keys.Keyring(framing.Keys()))
+    part = trailer.Part(transfer, parts[0][1])
+    true = trailer.Trailer.open(parts[-1][1], opened.suite, part)
     for other in (
-        keys.Trailer(1, trailer.chunks, trailer.length, bytes(32)),
-        keys.Trailer(1, trailer.chunks, trailer.length + 1, trailer.sha256),
+        trailer.Trailer(1, true.chunks, true.length, bytes(32)),
+        trailer.Trailer(1, true.chunks, true.length + 1, true.sha256),
     ):
-        parts[-1] = (records.TRAILER, other.seal(suite))
+        parts[-1] = (records.TRAILER, other.seal(opened.suite, part))
         assert outcome(kit, tmp_path, transfer, joined(parts)).error == "DigestError"
 
 
@@ -127,7 +128,7 @@ def test_every_flipped_bit_of_a_small_transfer(kit, tmp_path, key, monkeypatch):
         folder.mkdir()
         if bit % 8 != (bit >> 3) % 8 and key == "locked":  # a scrypt each
             continue
-        result = outcome(kit, folder, packets[0].transfer, bytes(broken), passphrase=kit.password)
+        result = outcome(kit, folder, packets[0].transfer, bytes(broken), kit.unlocked())
         assert not isinstance(result, framing.Received), bit
         kinds.add(result.kind if result else None)
     assert {"authentication", "damaged"} <= kinds
@@ -148,43 +149,47 @@ def test_every_truncation_of_a_small_transfer(kit, tmp_path):
 # -- headers -----------------------------------------------------------------------------------
 
 
-def header_with(stanzas, version=1, suite=1):
-    made = keys.build_header(Encrypted(bytes(32), b"ABCD"), stanzas, keys.Metadata("x"))
+def header_with(stanzas, version=2, suite=1):
+    made = header.build_header(Encrypted(bytes(24), b"ABCD"), stanzas, header.Metadata("x"))
     return bytes([version, suite]) + made[2:]
 
 
 @pytest.mark.parametrize(
-    ("header", "error"),
+    ("raw", "error"),
     [
-        (header_with(records.field(2, bytes(16) + b"\x18" + bytes(48))), "CostlyKeyError"),
-        (header_with(records.field(2, bytes(16) + b"\x13" + bytes(48))), "CostlyKeyError"),
-        (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(48)) * 5), "CostlyKeyError"),
-        (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(48))), "WrongKeyError"),
-        (header_with(records.field(2, bytes(16) + b"\x0a" + bytes(47))), "UnknownLockError"),
-        (header_with(records.field(2, bytes(16) + b"\x00" + bytes(48))), "UnknownLockError"),
+        (header_with(records.field(2, bytes(16) + b"\x18\3" + bytes(24))), "CostlyKeyError"),
+        (header_with(records.field(2, bytes(16) + b"\x10\3" + bytes(24))), "CostlyKeyError"),
+        (header_with(records.field(2, bytes(16) + b"\x0a\1" + bytes(24)) * 5), "CostlyKeyError"),
+        (header_with(records.field(2, bytes(16) + b"\x0a\1" + bytes(24))), "WrongKeyError"),
+        (header_with(records.field(2, bytes(16) + b"\x0a\1" + bytes(23))), "UnknownLockError"),
+        (header_with(records.field(2, bytes(16) + b"\0\1" + bytes(24))), "UnknownLockError"),
+        (header_with(records.field(2, bytes(16) + b"\x0a\x0d" + bytes(24))), "CostlyKeyError"),
+        (header_with(records.field(2, bytes(16) + b"\x0a\0" + bytes(24))), "UnknownLockError"),
         (header_with(records.field(77, b"future")), "UnknownLockError"),
         (
-            header_with(records.field(77, b"future") + records.field(1, bytes(31))),
+            header_with(records.field(77, b"future") + records.field(1, bytes(23))),
             "UnknownLockError",
         ),
-        (header_with(records.field(1, b"\1" * 32)), "ForgedHeaderError"),
+        (header_with(records.field(1, b"\1" * 24)), "ForgedHeaderError"),
         (header_with(b""), "UnknownLockError"),
         (header_with(b"\1\0"), "MalformedError"),
-        (header_with(records.field(1, bytes(32)), version=2), "VersionError"),
-        (header_with(records.field(1, bytes(32)), suite=9), "VersionError"),
-        (b"\1", "MalformedError"),
-        (b"\1\1\xff\xff" + bytes(60), "MalformedError"),
+        (header_with(records.field(1, bytes(24)), version=3), "VersionError"),
+        (header_with(records.field(1, bytes(24)), suite=9), "VersionError"),
+        (b"\2", "MalformedError"),
+        (b"\2\1\xff\xff" + bytes(60), "MalformedError"),
     ],
 )
-def test_headers_that_open_nothing(kit, tmp_path, header, error):
-    result = outcome(kit, tmp_path, b"ABCD", records.build(1, header), passphrase=b"guess")
+def test_headers_that_open_nothing(kit, tmp_path, raw, error):
+    result = outcome(
+        kit, tmp_path, b"ABCD", records.build(1, raw), framing.Keys(passphrases=(b"guess",))
+    )
     assert result.error == error
 
 
 def test_unknown_stanzas_beside_a_known_one_are_skipped(kit, tmp_path, monkeypatch):
-    known = keys.ClearKey.stanza
+    known = locks.ClearKey.stanza
     monkeypatch.setattr(
-        keys.ClearKey, "stanza", lambda self, key: records.field(99, bytes(50)) + known(self, key)
+        locks.ClearKey, "stanza", lambda *all: records.field(99, bytes(50)) + known(*all)
     )
     (received,) = kit.receive(framing.Inbox(tmp_path), kit.send(b"x", key=kit.clear))
     assert received.protection == "clear key"
@@ -192,9 +197,9 @@ def test_unknown_stanzas_beside_a_known_one_are_skipped(kit, tmp_path, monkeypat
 
 @pytest.mark.parametrize(("tag", "accepted"), [(0x7F, True), (0x80, False)])
 def test_unknown_metadata(kit, tmp_path, monkeypatch, tag, accepted):
-    known = keys.Metadata.to_bytes
+    known = header.Metadata.to_bytes
     monkeypatch.setattr(
-        keys.Metadata, "to_bytes", lambda self: known(self) + records.field(tag, b"?")
+        header.Metadata, "to_bytes", lambda self: known(self) + records.field(tag, b"?")
     )
     (result,) = kit.receive(framing.Inbox(tmp_path), kit.send(b"x", key=kit.clear))
     assert isinstance(result, framing.Received) is accepted
@@ -210,7 +215,7 @@ SYMBOLS = st.one_of(
         st.lists(st.tuples(st.integers(0, 15), st.binary(min_size=1, max_size=150)), max_size=4),
     ),
     st.builds(
-        lambda head, tail: records.build(1, b"\1" + head + tail),
+        lambda head, tail: records.build(1, b"\2" + head + tail),
         st.binary(max_size=4),
         st.binary(max_size=80),
     ),
@@ -230,7 +235,7 @@ PACKETS = st.lists(
 @given(PACKETS)
 def test_invented_packets_make_no_file(tmp_path_factory, made):
     folder = tmp_path_factory.mktemp("in")
-    inbox = framing.Inbox(folder, passphrase=b"guess")
+    inbox = framing.Inbox(folder, framing.Keys(passphrases=(b"guess",)))
     for number, k, esi, symbol in made:
         size = packet.symbol_bytes(number, 256)
         inbox.put(packet.build(b"ABCD", number, k, esi, symbol[:size].ljust(size, b"\0")))

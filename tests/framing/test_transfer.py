@@ -23,7 +23,7 @@ def test_every_length_comes_back(kit, tmp_path, size, packet_bytes, known):
     assert received.path.read_bytes() == data
     assert received.size == size
     assert received.sha256 == hashlib.sha256(data).hexdigest()
-    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+    assert [path.name for path in kit.files(tmp_path)] == ["photo.png"]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_every_length_comes_back(kit, tmp_path, size, packet_bytes, known):
 def test_every_key_choice(kit, tmp_path, key, protection):
     data = kit.noise(5000)
     outgoing = kit.send(data, key=getattr(kit, key), media="image/png")
-    (received,) = kit.receive(framing.Inbox(tmp_path, passphrase=kit.password), outgoing)
+    (received,) = kit.receive(framing.Inbox(tmp_path, kit.unlocked()), outgoing)
     assert received.path.read_bytes() == data
     assert received.protection == protection
     assert received.media == "image/png"

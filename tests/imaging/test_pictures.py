@@ -41,6 +41,14 @@ def test_grey_and_alpha(channels: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(imaging.load(imaging.save_png(pixels)).pixels, pixels)
 
 
+@pytest.mark.parametrize("shape", [(1201, 1300, 4), (3001, 1500)])
+def test_large_pictures_and_quick_files(shape: tuple[int, ...]) -> None:
+    pixels = RNG.integers(0, 256, shape).astype(np.uint8)
+    file = imaging.save_png(pixels, quick=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), pixels)
+    np.testing.assert_array_equal(imaging.load(file).pixels, pixels)
+
+
 def test_from_a_path(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(imaging.save_png(RGB))

@@ -1,6 +1,5 @@
 """Pictures on their way to bytes and back: exact pixels, and pictures fitted to an air time."""
 
-import errno
 import hashlib
 import io
 import os
@@ -16,6 +15,7 @@ from typing import BinaryIO
 import imaging
 from dialtone.errors import ExitCode, Failure
 from dialtone.pipeline import Payload
+from dialtone.whole import NO_LINKS
 from framing.names import candidates, safe_name
 
 # On the air these have names of their own: raw pixels must never pose as a PNG at the receiver.
@@ -28,7 +28,6 @@ RESTORED_MEDIA = (_PIXELS_MEDIA, _PACKED_MEDIA)  # what `restore` makes files of
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PACKED_MAX = 64 << 20  # bytes of a PNG that are looked at as a whole
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
 _FILL = 0.93  # of the bytes that fit the air time, where the picture has so much to tell
 
 
@@ -176,7 +175,7 @@ def _write(data: bytes, folder: Path, name: str) -> Path:
                 if final.is_file() and final.read_bytes() == data:
                     return final
             except OSError as error:
-                if error.errno not in _NO_LINKS or final.exists():
+                if error.errno not in NO_LINKS or final.exists():
                     raise
                 temporary.rename(final)
                 return final

@@ -1,19 +1,54 @@
 """Files that appear under their name complete, or not at all."""
 
+import errno
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
+
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A binary file to write to; it takes its name when the block ends without an error."""
-    temporary = target.with_name(f".dialtone-{secrets.token_hex(6)}.part")
+    temporary = _beside(target)
     try:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_private(target: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, from its first moment on; it replaces no other.
+
+    Raises FileExistsError, with the name of the target, where something has that name.
+    """
+    temporary = _beside(target)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123  a handle has no path
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        try:
+            os.link(temporary, target)
+        except OSError as error:
+            # File systems without hard links have no way to rename without replacing.
+            taken = isinstance(error, FileExistsError) or os.path.lexists(target)
+            if taken:
+                reason = os.strerror(errno.EEXIST)
+                raise FileExistsError(errno.EEXIST, reason, str(target)) from error
+            if error.errno not in NO_LINKS:
+                raise
+            temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".dialtone-{secrets.token_hex(6)}.part")

@@ -1,0 +1,218 @@
+"""Who can open a transfer: every kind of lock, its size, and what is said without the key."""
+
+import pytest
+from Crypto.PublicKey import ECC, RSA
+
+import framing
+from framing import header, keys, locks, records, shares, stanzas
+from framing.cipher import Encrypted
+from framing.errors import KeyTextError, WrongPassphraseError
+
+SEED = bytes(range(32))
+TRANSFER = b"ABCD"
+
+
+@pytest.fixture(scope="module")
+def rsa():
+    return RSA.generate(2048)
+
+
+@pytest.fixture
+def ann():
+    return framing.Identity(SEED)
+
+
+@pytest.fixture
+def board():
+    """(identity, its shares, its public key)."""
+    identity = framing.Identity(bytes(32))
+    parts = shares.split(identity.seed, 3, 5)
+    return identity, parts, shares.split_key(identity, parts)
+
+
+def private(*found):
+    return framing.Keys(private_keys=lambda: [framing.PrivateKey(*key) for key in found])
+
+
+def receive(kit, folder, packets, opening=None):
+    (result,) = kit.receive(framing.Inbox(folder, opening), packets)
+    return result
+
+
+def test_recipient(kit, tmp_path, ann):
+    packets = list(kit.send(b"hello", key=framing.Recipient(ann.public.x25519)))
+    other = framing.Identity.new()
+    for opening, error in (
+        (framing.Keys(), "MissingKeyError"),
+        (private((other.x25519,)), "WrongKeyError"),
+        (private((ann.x25519, bytes(16))), "MissingKeyError"),
+    ):
+        refused = receive(kit, tmp_path, packets, opening)
+        assert (refused.kind, refused.error) == ("key", error)
+        assert "identities of its recipients" in refused.reason
+    received = receive(kit, tmp_path, packets, private((other.x25519,), (ann.x25519,)))
+    assert received.path.read_bytes() == b"hello"
+    assert received.protection == "encrypted"
+
+
+def test_rsa(kit, tmp_path, rsa):
+    key = framing.RsaRecipient(rsa.public_key().export_key())
+    packets = list(kit.send(b"hello", key=key))
+    assert receive(kit, tmp_path, packets).error == "MissingKeyError"
+    other = RSA.generate(2048)
+    assert receive(kit, tmp_path, packets, framing.Keys(rsa=[other])).error == "WrongKeyError"
+    opening = framing.Keys(rsa=[other, keys.rsa_private_key(rsa.export_key())])
+    assert receive(kit, tmp_path, packets, opening).path.read_bytes() == b"hello"
+
+
+def test_shares(kit, tmp_path, ann, board):
+    identity, parts, public = board
+    packets = list(kit.send(b"hello", key=framing.SharesRecipient(public)))
+    refused = receive(kit, tmp_path, packets, private((identity.x25519,)))
+    assert "for 3 of the 5 shares" in refused.reason
+    joined = shares.join(parts[2:])
+    opening = private((ann.x25519,), (joined.x25519, public.set_id))
+    assert receive(kit, tmp_path, packets, opening).path.read_bytes() == b"hello"
+
+
+def test_several_locks_at_once(kit, tmp_path, rsa, ann, board):
+    identity, _, public = board
+    packets = list(
+        kit.send(
+            b"hello",
+            key=[
+                kit.locked,
+                framing.Recipient(ann.public.x25519),
+                framing.Recipient(framing.Identity.new().public.x25519),
+                framing.RsaRecipient(rsa.public_key().export_key()),
+                framing.SharesRecipient(public),
+            ],
+        )
+    )
+    ways = {
+        "passphrase": kit.unlocked(),
+        "recipient": private((ann.x25519,)),
+        "rsa": framing.Keys(rsa=[rsa]),
+        "shares": private((identity.x25519, public.set_id)),
+    }
+    for name, opening in ways.items():
+        received = receive(kit, tmp_path / name, packets, opening)
+        assert received.path.read_bytes() == b"hello"
+    refused = receive(kit, tmp_path, packets)
+    for words in ("with a passphrase", "recipients", "RSA keys", "3 of the 5 shares"):
+        assert words in refused.reason
+
+
+def test_the_sender_can_read_back_what_he_sent_to_others(kit, tmp_path, ann):
+    outgoing = kit.send(b"hello", key=framing.Recipient(ann.public.x25519))
+    assert receive(kit, tmp_path, outgoing, outgoing.keys).size == 5
+    another = list(kit.send(b"other", key=framing.Recipient(ann.public.x25519)))
+    assert receive(kit, tmp_path, another, outgoing.keys).kind == "key"
+
+
+def test_private_keys_are_asked_for_when_needed_and_once(kit, tmp_path, ann):
+    asked = []
+
+    def provide():
+        asked.append(1)
+        return [framing.PrivateKey(ann.x25519)]
+
+    inbox = framing.Inbox(tmp_path, framing.Keys(private_keys=provide))
+    kit.receive(inbox, kit.send(b"plain"))
+    kit.receive(inbox, kit.send(b"locked", key=kit.locked))
+    assert asked == []
+    for name in "ab":
+        kit.receive(inbox, kit.send(b"x", name=name, key=framing.Recipient(ann.public.x25519)))
+    assert asked == [1]
+    assert {path.name for path in tmp_path.glob("*")} >= {"a", "b"}
+
+
+def test_sizes_on_the_air(rsa, ann, board):
+    made = {
+        "clear": framing.ClearKey(),
+        "passphrase": framing.Passphrase("x", cost=10),
+        "recipient": framing.Recipient(ann.public.x25519),
+        "rsa": framing.RsaRecipient(rsa.public_key().export_key()),
+        "shares": framing.SharesRecipient(board[2]),
+    }
+    sizes = {name: len(lock.stanza(bytes(24), TRANSFER)) for name, lock in made.items()}
+    assert sizes == {"clear": 27, "passphrase": 45, "recipient": 59, "rsa": 259, "shares": 77}
+
+
+def test_no_lock_is_no_choice(kit):
+    with pytest.raises(ValueError, match="nobody could open"):
+        locks.build([], bytes(24), TRANSFER)
+    with pytest.raises(ValueError, match="at most 32"):
+        kit.send(b"x", key=[framing.Recipient(framing.Identity(SEED).public.x25519)] * 33)
+
+
+def test_more_stanzas_than_are_tried(ann, monkeypatch):
+    """Recipients beyond the bound are passed over: a header cannot make a receiver work long."""
+    lock = framing.Recipient(ann.public.x25519)
+    foreign = framing.Recipient(framing.Identity(bytes(32)).public.x25519)
+    file_key = bytes(24)
+    suite = Encrypted(file_key, TRANSFER)
+    ring = keys.Keyring(private((ann.x25519,)))
+    for ahead, opens in ((31, True), (32, False)):
+        built = foreign.stanza(file_key, TRANSFER) * ahead + lock.stanza(file_key, TRANSFER)
+        raw = header.build_header(suite, built, header.Metadata("x"))
+        if opens:
+            assert header.Header.parse(raw).unlock(TRANSFER, ring).metadata.name == "x"
+        else:
+            with pytest.raises(framing.errors.WrongKeyError):
+                header.Header.parse(raw).unlock(TRANSFER, ring)
+
+
+@pytest.mark.parametrize("enc", [bytes(32), b"\1" + bytes(31), b"\xff" * 32])
+def test_points_of_small_order_open_nothing(ann, enc):
+    """RFC 7748, section 6.1: an all-zero secret is refused."""
+    stanza = records.field(stanzas.RECIPIENT, enc + bytes(24))
+    raw = header.build_header(Encrypted(bytes(24), TRANSFER), stanza, header.Metadata("x"))
+    with pytest.raises(framing.errors.WrongKeyError):
+        header.Header.parse(raw).unlock(TRANSFER, keys.Keyring(private((ann.x25519,))))
+
+
+def test_a_changed_stanza_opens_nothing(kit, ann):
+    lock = framing.Recipient(ann.public.x25519)
+    file_key = bytes(range(24))
+    stanza = lock.stanza(file_key, TRANSFER)
+    suite = Encrypted(file_key, TRANSFER)
+    raw = header.build_header(suite, stanza, header.Metadata("x"))
+    ring = keys.Keyring(private((ann.x25519,)))
+    for at in range(4, 4 + len(stanza)):
+        broken = bytearray(raw)
+        broken[at] ^= 1
+        with pytest.raises(framing.errors.TransferError):
+            header.Header.parse(bytes(broken)).unlock(TRANSFER, ring)
+
+
+def test_what_is_no_rsa_key(rsa):
+    small = RSA.generate(1024).public_key().export_key()
+    point = ECC.generate(curve="p256").public_key().export_key(format="PEM").encode()
+    for pem in (small, point, b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"):
+        with pytest.raises(KeyTextError):
+            locks.RsaRecipient(pem)
+    with pytest.raises(KeyTextError, match="private one is needed"):
+        keys.rsa_private_key(rsa.public_key().export_key())
+    sealed = rsa.export_key(
+        passphrase=b"x", pkcs=8, protection="PBKDF2WithHMAC-SHA1AndDES-EDE3-CBC"
+    )
+    assert keys.rsa_private_key(sealed, b"x") == rsa
+    for wrong in (None, b"y"):
+        with pytest.raises(WrongPassphraseError):
+            keys.rsa_private_key(sealed, wrong)
+
+
+def test_secrets_are_in_no_repr(kit, ann, rsa):
+    shown = repr(
+        [
+            framing.Keys(passphrases=[b"hidden"], rsa=[rsa], file_key=SEED[:24]),
+            framing.PrivateKey(ann.x25519),
+            framing.Passphrase("hidden"),
+            ann,
+            kit.send(b"x", key=kit.clear).keys,
+        ]
+    )
+    assert "hidden" not in shown
+    assert repr(ann.x25519) not in shown
+    assert repr(SEED[:24]) not in shown
