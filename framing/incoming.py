@@ -269,7 +269,14 @@ class Incoming:
             expires=metadata.expires,
         )
 
-    def repeated(self, folder: Path) -> Repeated | None:
+    @property
+    def header(self) -> bytes:
+        """The key header; empty as long as it is missing."""
+        return self._header or b""
+
+    def repeated(
+        self, folder: Path, naming: Callable[[str, str], str] | None = None
+    ) -> Repeated | None:
         """What to say where this transfer was delivered before; None where it was not.
 
         Looks once for each header, before that is unlocked.
@@ -279,14 +286,18 @@ class Incoming:
         delivery = self._memory.find(self._header)
         if delivery is None:
             return None
-        path = None
+        name = path = None
         with contextlib.suppress(TransferError):  # without the key nobody knows the name
             self.unlock()
         if self._opened:
             self._ring.spend(self._opened.private_key)  # a crash may have come in between
-            name = safe_name(self._opened.metadata.name)
-            path = find_file(folder, name, partial(replay.of_file, self._header), delivery.file)
-        return Repeated(self._spool.transfer.hex(), delivery.time, path)
+            metadata = self._opened.metadata
+            name = safe_name(metadata.name)
+            names = [name] if naming is None else [naming(name, metadata.media), name]
+            digest_of = partial(replay.of_file, self._header)
+            found = (find_file(folder, each, digest_of, delivery.file) for each in names)
+            name, path = names[0], next(filter(None, found), None)
+        return Repeated(self._spool.transfer.hex(), delivery.time, name, path)
 
     def _stored_blocks(self) -> Iterator[bytes]:
         for number in sorted(self._done):
