@@ -1,5 +1,7 @@
 """Options of several words on the command line."""
 
+from typing import Annotated
+
 import pytest
 import typer
 from dialtone.words import Grammar, WordsCommand, expand
@@ -38,13 +40,10 @@ def test_words_find_their_option(line, expanded):
     assert expand(line.split(), GRAMMAR) == expanded.split()
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            ["ann", "bob", "x.wav", "-", "--", "--to", "-o", "-ox", "--json", "--to=a", "-v"]
-        )
-    )
-)
+WORDS = ("ann", "bob", "x.wav", "-", "--", "--to", "-o", "-ox", "--json", "--to=a", "-v")
+
+
+@given(st.lists(st.sampled_from(WORDS)))
 def test_no_word_is_lost_and_their_order_stays(words):
     expanded = expand(words, GRAMMAR)
     assert [w for w in expanded if w != "--to"] == [w for w in words if w != "--to"]
@@ -56,13 +55,13 @@ def command(seen: dict[str, object]) -> typer.Typer:
 
     @app.command(cls=WordsCommand)
     def send(
-        file: str = typer.Argument(),
-        to: list[str] = typer.Option([], "--to"),
-        output: str = typer.Option("", "-o", "--output"),
-        sign: bool = typer.Option(False, "--sign"),
-        loud: bool = typer.Option(False, "-v"),
+        file: Annotated[str, typer.Argument()],
+        to: Annotated[list[str] | None, typer.Option("--to")] = None,
+        output: Annotated[str, typer.Option("-o", "--output")] = "",
+        sign: Annotated[bool, typer.Option("--sign")] = False,
+        loud: Annotated[bool, typer.Option("-v")] = False,
     ) -> None:
-        seen.update(file=file, to=list(to), output=output, sign=sign, loud=loud)
+        seen.update(file=file, to=list(to or ()), output=output, sign=sign, loud=loud)
 
     return app
 
