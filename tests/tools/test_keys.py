@@ -12,6 +12,7 @@ from PIL import Image
 
 from framing import armor
 from framing.identity import Identity, parse_public
+from framing.shares import split
 from framing.statements import read_revocation
 
 KEYS = Path(__file__).parent / "keys"
@@ -264,6 +265,31 @@ def test_a_wrong_passphrase_of_an_identity(be, dialtone, secret, tmp_path):
         assert answer.code == 3
         assert "the passphrase does not open the identity me" in answer.err
         assert "new secret" not in answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["send", "{file}", "--plain", "--sign", "-o", "x.wav", "--identity"],
+        ["receive", "{file}", "--identity"],
+        ["receive", "{file}", "--shares"],
+        ["key", "join", "-o", "x", "--"],
+        ["key", "split", "--identity"],
+        ["key", "show"],
+        ["key", "new"],
+        ["key", "add", "eve"],
+        ["key", "revoke"],
+        ["send", "{file}", "-o", "x.wav", "--to"],
+    ],
+)
+@pytest.mark.parametrize("kind", ["identity", "share"])
+def test_a_secret_on_the_command_line_is_not_repeated(dialtone, secret, command, kind):
+    private = ANN.lock("x", 10) if kind == "identity" else split(ANN.seed, 2, 3)[0].text()
+    for extra in ([], ["--json"]):
+        words = [word.format(file=secret) for word in command]
+        answer = dialtone(*words[:2], *extra, *words[2:], private)
+        assert answer.code in (2, 3)
+        assert private[20:40] not in answer.out + answer.err
 
 
 def test_on_a_terminal_it_asks_twice_and_shows_nothing(tmp_path):

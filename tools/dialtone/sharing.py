@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dialtone.errors import ExitCode, Failure, sentence
 from dialtone.keystore import Keystore, write_identity
+from dialtone.keytexts import is_text
 from dialtone.output import Output
 from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import chosen, unlock_with
@@ -112,6 +113,8 @@ def set_id(paths: Sequence[Path]) -> bytes:
 
 def _read(path: Path) -> Share:
     """One share. Raises Failure (key) where it is damaged, and where it is none."""
+    if is_text(str(path)):
+        raise Failure("a share does not belong on the command line", "give the file it is in")
     with path.open("rb") as file:
         text = file.read(_BYTES_MAX + 1).decode(errors="replace")
     try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dialtone.errors import ExitCode, Failure
 from dialtone.keystore import ME, Keystore, Own, own_from_file
+from dialtone.keytexts import is_text
 from framing.errors import CostlyKeyError, KeyTextError, WrongPassphraseError
 from framing.identity import Identity
 
@@ -17,6 +18,8 @@ def chosen(word: str | None) -> Own:
 
     Raises Failure, OSError.
     """
+    if word is not None and is_text(word):
+        raise Failure("a private key does not belong on the command line", "give the file it is in")
     stored = Keystore().identity(word or ME)
     if stored is not None:
         return stored
