@@ -207,7 +207,7 @@ class Identity:
         return eddsa.new(self._ed25519, "rfc8032").sign(message)
 
     def lock(self, passphrase: str | bytes, cost: int = COST_DEFAULT) -> str:
-        """The identity as a line of text, sealed. cost: log2 of scrypt's N, 10..15."""
+        """The identity as a line of text, sealed. cost: log2 of scrypt's N, 10..15, p = 3."""
         if not passphrase:
             raise ValueError("the passphrase is empty")
         if not _COST_MIN <= cost <= COST_MAX:
