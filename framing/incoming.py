@@ -166,14 +166,15 @@ class Incoming:
 
     def _absorb(self, number: int, data: bytes) -> None:
         """Take the keys out of a rebuilt object; those in data blocks are the ones that count."""
-        for kind, body in records.parse(data):
-            if kind == records.HEADER and (self._header is None or number == 0):
-                self._set_header(body)
-            elif kind == records.TRAILER and (self._trailer is None or number >= 0):
-                blocks = Trailer.blocks_of(body)
-                if number >= 0 and number != blocks - 1:
-                    raise MalformedError
-                self._trailer, self._blocks = body, blocks
+        found = records.keys_of(data, number)
+        header, trailer = found.get(records.HEADER), found.get(records.TRAILER)
+        if header is not None and (self._header is None or number == 0):
+            self._set_header(header)
+        if trailer is not None and (self._trailer is None or number >= 0):
+            blocks = Trailer.blocks_of(trailer)
+            if number >= 0 and number != blocks - 1:
+                raise MalformedError
+            self._trailer, self._blocks = trailer, blocks
 
     def _peek(self, parsed: packet.Packet) -> None:
         """The header stands at the very beginning: no need to wait for the whole block."""
@@ -242,7 +243,7 @@ class Incoming:
             raise
         except AuthenticationError:
             raise ForgedTrailerError from None
-        if trailer.blocks != self._blocks:
+        if trailer.blocks != self._blocks or metadata.size not in (None, trailer.length):
             raise MalformedError
         chunks = plaintext(
             self._stored_blocks(), opened.suite, trailer, metadata.encrypt_first, self._limit

@@ -128,17 +128,17 @@ def file_keys(
     known = [(kind, body) for kind, body in stanzas if is_known(kind, body)]
     if ring.keys.file_key is not None:
         yield ring.keys.file_key, None
-    for kind, body in known:
-        if kind == CLEAR:
-            yield body, None
-            raise ForgedHeaderError
+    certain = False  # a file key was found that needed no guess
+    for body in _of(known, CLEAR):
+        yield body, None
+        certain = True
     yield from _by_private_keys(known, transfer, ring)
     for body in _of(known, RSA_OAEP)[:RSA_MAX]:
         for key in ring.keys.rsa:
             found = oaep_open(key, body)
             if found is not None:
                 yield found, None
-                raise ForgedHeaderError
+                certain = True
     passphrases = _of(known, PASSPHRASE)
     costly = len(passphrases) > PASSPHRASES_MAX
     for body in passphrases[:PASSPHRASES_MAX]:
@@ -150,6 +150,8 @@ def file_keys(
         for passphrase in ring.keys.passphrases:
             pad = scrypt(passphrase_bytes(passphrase), salt, cost, p=passes, length=FILE_KEY_BYTES)
             yield strxor(masked, pad), None
+    if certain:
+        raise ForgedHeaderError
     if costly:
         raise CostlyKeyError
     raise _no_key_fits(known, ring)

@@ -230,14 +230,14 @@ def test_locked_identity_as_the_page_says():
         text = locked_as_written(SEED, GOOD, b"pw", passes=passes, cost=4)
         assert Identity.unlock(text, "pw").seed == SEED
     prefix, data = armor.decode(LOCKED)
-    assert (prefix, len(data), data[:3]) == (armor.IDENTITY, 132, bytes([1, 10, 3]))
-    key = hashlib.scrypt(b"correct horse", salt=data[3:19], n=1024, r=8, p=3, dklen=32)
+    assert (prefix, len(data), data[:3]) == (armor.IDENTITY, 132, bytes([1, 10, cipher.PASSES]))
+    key = hashlib.scrypt(b"correct horse", salt=data[3:19], n=1024, r=8, p=data[2], dklen=32)
     assert cipher.aes_gcm_open(key, bytes(12), data[:84], data[84:]) == SEED
 
 
 def test_the_default_cost():
     data = armor.decode_as(armor.IDENTITY, ANN.lock("pw"))
-    assert data[1:3] == bytes([15, 3])
+    assert data[1:3] == bytes([cipher.COST_DEFAULT, cipher.PASSES])
     assert Identity.unlock(ANN.lock("pw"), "pw").seed == SEED
 
 

@@ -15,6 +15,7 @@ from framing.shares import Share, join
 
 from .second.locks import Keys
 from .second.reader import open_transfer
+from .vectors import generate
 from .vectors.second_vectors import (
     FOLDER,
     NAMES,
@@ -70,12 +71,33 @@ def test_vectors_of_the_second_implementation_are_received(name: str, tmp_path: 
         assert (received.signer, received.signed_at) == (signer_of(vector), vector["signed"])
 
 
+def own(name: str) -> tuple[dict[str, Any], list[bytes]]:
+    """A vector of this implementation and its packets."""
+    vector: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return vector, packets_of(vector)
+
+
 @pytest.mark.parametrize("name", OWN)
-def test_vectors_of_this_implementation_open(name: str) -> None:
-    vector = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+def test_the_second_implementation_opens_the_vectors_of_this_one(name: str) -> None:
+    vector, packets = own(name)
     keys = Keys(passphrases=[vector["passphrase"]] if vector["passphrase"] else [])
-    received = open_transfer([bytes.fromhex(packet) for packet in vector["packets"]], keys)
+    received = open_transfer(packets, keys)
 
     assert received.file == bytes.fromhex(vector["file"])
     assert (received.header.name, received.header.media) == (vector["name"], vector["media"])
     assert received.header.size == len(received.file)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_repair_symbol_replaces_the_first_packet(name: str, tmp_path: Path) -> None:
+    vector, packets = own(name)
+    keys = framing.Keys(passphrases=[vector["passphrase"]] if vector["passphrase"] else [])
+    received = receive(packets[1:], tmp_path, keys)
+
+    assert received.path.read_bytes() == bytes.fromhex(vector["file"])
+    assert (received.name, received.media) == (vector["name"], vector["media"])
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_vectors_of_this_implementation_are_made_again(name: str) -> None:
+    assert generate.make(name) == own(name)[0]
