@@ -28,14 +28,22 @@ _NEVER = 1 << 62
 
 
 @njit(cache=True, nogil=True)
-def plan_lengths(counts: I32, lengths: U8) -> tuple[Int, Int]:
+def plan_lengths(counts: I32, lengths: U8) -> Int:
     """Optimal code lengths of at most LENGTH_MAX bits for symbols that occur `counts` times.
 
-    counts   (256,) int32, not all zero
-    lengths  (256,) uint8, filled; 0 for a symbol that does not occur, 1 for one that is alone
-    returns  (symbols that occur, bits of all codes; 0 for a single symbol)
+    counts   (codes, 256) int32, no row all zero
+    lengths  (codes, 256) uint8, filled; 0 for a symbol that does not occur, 1 for one alone
+    returns  the bits of all symbols together; one that is alone in its code takes none
     Source: the package-merge algorithm, Larmore & Hirschberg, JACM 1990.
     """
+    bits = 0
+    for i in range(counts.shape[0]):
+        bits += _plan_code(counts[i], lengths[i])
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _plan_code(counts: I32, lengths: U8) -> Int:
     keys = np.empty(256, np.int64)
     n = 0
     for symbol in range(256):
@@ -46,7 +54,7 @@ def plan_lengths(counts: I32, lengths: U8) -> tuple[Int, Int]:
     keys.sort()
     if n == 1:
         lengths[keys[0] & 255] = 1
-        return 1, 0
+        return 0
     # Both lists are merged from their two ends at once: two chains that do not wait for each other.
     singles = np.full(n + 1, -1, np.int64)  # element 0 bounds the way down
     pairs = np.full(_LEVEL // 2 + 2, -1, np.int64)
@@ -85,15 +93,23 @@ def plan_lengths(counts: I32, lengths: U8) -> tuple[Int, Int]:
     bits = 0
     for i in range(n):
         bits += (keys[i] >> 8) * lengths[keys[i] & 255]
-    return n, bits
+    return bits
 
 
 @njit(cache=True, nogil=True)
 def canonical_codes(lengths: U8, codes: U32) -> bool:
-    """Codes (256,) uint32, filled: length << 16 | bits, first bit lowest; False if not full.
+    """Codes (codes, 256) uint32, filled: length << 16 | bits, first bit lowest; False if not full.
 
-    The code of a symbol that is alone has no bits.
+    The code of a symbol that is alone in its row of lengths (codes, 256) uint8 has no bits.
     """
+    full = True
+    for i in range(lengths.shape[0]):
+        full &= _canonical_code(lengths[i], codes[i])
+    return full
+
+
+@njit(cache=True, nogil=True)
+def _canonical_code(lengths: U8, codes: U32) -> bool:
     per_length = np.zeros(LENGTH_MAX + 2, np.int64)
     for symbol in range(256):
         codes[symbol] = 0

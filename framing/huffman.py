@@ -59,11 +59,7 @@ class _Plan:
         classes = len(counts)
         self.kinds = kinds
         self.lengths = np.empty((classes, 256), np.uint8)
-        self.bits = self.symbols = 0
-        for i in range(classes):
-            symbols, bits = plan_lengths(counts[i], self.lengths[i])
-            self.symbols = max(symbols, self.symbols)
-            self.bits += bits
+        self.bits = plan_lengths(counts, self.lengths)
         table = np.zeros(TABLE_BYTES_MAX, np.uint8)
         if classes == 1:
             table_bits = write_lengths(self.lengths[0], table, 0)
@@ -100,7 +96,7 @@ def pack_parts(chunk: bytes) -> tuple[bytes, bytes]:
         return _RAW, chunk
     mode = _ONE_CODE if len(plan.lengths) == 1 else _SEVERAL_CODES
     head = b"".join((mode, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), plan.table))
-    if mode == _ONE_CODE and plan.symbols == 1:
+    if mode == _ONE_CODE and not plan.bits:
         return head, b""
     return head, _encode(data, streams, plan)
 
@@ -120,9 +116,8 @@ def _plan(data: U8, streams: int) -> _Plan:
 
 
 def _encode(data: U8, streams: int, plan: _Plan) -> bytes:
-    codes = np.zeros((len(plan.lengths), 256), np.uint32)
-    for i, lengths in enumerate(plan.lengths):
-        canonical_codes(lengths, codes[i])
+    codes = np.empty((len(plan.lengths), 256), np.uint32)
+    canonical_codes(plan.lengths, codes)
     capacity = stream_words(data.size, streams)
     words = np.empty(capacity * streams, np.uint32)
     sizes = np.empty(streams, np.int64)
@@ -161,10 +156,9 @@ def unpack(packed: bytes) -> bytes:
 
 
 def _decode(data: U8, size: int, code_lengths: U8, kinds: U8) -> bytes:
-    codes = np.zeros((len(code_lengths), 256), np.uint32)
-    for i, lengths in enumerate(code_lengths):
-        if not canonical_codes(lengths, codes[i]):
-            raise MalformedError
+    codes = np.empty((len(code_lengths), 256), np.uint32)
+    if not canonical_codes(code_lengths, codes):
+        raise MalformedError
     table = np.empty(len(codes) << LENGTH_MAX, np.uint16)
     decoding_table(code_lengths, codes.ravel(), kinds, table)
     streams = _stream_count(size)
