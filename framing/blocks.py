@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from framing import records
-from framing.cipher import TAG_BYTES, ChunkSealer
+from framing.cipher import ChunkSealer
 from framing.errors import SourceTooLargeError
-from framing.huffman import CHUNK_BYTES, pack, pack_parts
+from framing.huffman import CHUNK_BYTES, ENCRYPT_FIRST_BYTES, pack, pack_parts
 from framing.trailer import room
 
 
@@ -60,7 +60,7 @@ class Blocks:
         self._limit = limit
         self._encrypt_first = encrypt_first
         self._signed = signed
-        self._chunk_bytes = CHUNK_BYTES - TAG_BYTES if encrypt_first else CHUNK_BYTES
+        self._chunk_bytes = ENCRYPT_FIRST_BYTES if encrypt_first else CHUNK_BYTES
         self.tables: list[bytes] = []
         self.length = 0
         self.digest = hashlib.sha256()

@@ -19,7 +19,7 @@ from framing.errors import (
     TooLargeError,
     VersionError,
 )
-from framing.huffman import STORED, unpack
+from framing.huffman import CHUNK_BYTES, ENCRYPT_FIRST_BYTES, STORED, unpack
 from framing.names import candidates
 from framing.spool import sync_folder, write_all
 from framing.trailer import Trailer
@@ -42,6 +42,7 @@ def plaintext(
     """
     if len(trailer.tables) != (trailer.chunks if encrypt_first else 0):
         raise MalformedError
+    full = ENCRYPT_FIRST_BYTES if encrypt_first else CHUNK_BYTES
     opener = ChunkOpener(suite, trailer.chunks)
     tables = iter(trailer.tables)
     digest = hashlib.sha256()
@@ -57,6 +58,8 @@ def plaintext(
                 chunk = opener.open(unpack(next(tables, STORED) + body))
             else:
                 chunk = unpack(opener.open(body))
+            if length % full or (length and not chunk):
+                raise MalformedError  # only the last chunk may be short, and only the first empty
             length += len(chunk)
             if limit is not None and length > limit:
                 raise TooLargeError

@@ -36,11 +36,13 @@ class Repeated:
     """A transfer that was received before, and is not taken again.
 
     received_at  seconds since 1970 UTC
+    name         of the file; None where the key that would tell it is not there
     path         the file, where it is still in the folder as it was received
     """
 
     transfer_id: str
     received_at: int
+    name: str | None
     path: Path | None
 
 

@@ -89,7 +89,7 @@ class Metadata:
 def _integer(value: bytes | None) -> int | None:
     if value is None:
         return None
-    if len(value) > _INTEGER_BYTES_MAX:
+    if len(value) > _INTEGER_BYTES_MAX or value[:1] == b"\0":
         raise MalformedError
     return int.from_bytes(value, "big")
 

@@ -25,6 +25,7 @@ from framing._huffman_kernels import (
 from framing.errors import MalformedError
 
 CHUNK_BYTES = 1 << 16
+ENCRYPT_FIRST_BYTES = CHUNK_BYTES - 16  # a tag is packed with each chunk
 _FOUR_STREAMS_FROM = 1024
 
 STORED = b"\x00"

@@ -29,6 +29,8 @@ class Inbox:
     limit   largest file accepted [bytes]
     again   take transfers that were delivered before, too
     clock   seconds since 1970 UTC
+    naming  from name and media type of a transfer to the name of the file that the program makes
+            of what was received; see `replaced`
 
     A new inbox on the same folder goes on where the last one ended; `resume` delivers what was
     already complete and only lacked the key. Methods raise StorageError where the disk fails:
@@ -44,12 +46,15 @@ class Inbox:
         limit: int | None = None,
         again: bool = False,
         clock: Callable[[], float] = time.time,
+        naming: Callable[[str, str], str] | None = None,
     ) -> None:
         self._folder = folder
         self._ring = Keyring(keys or Keys())
         self._limit = limit
         self._again = again
         self._clock = clock
+        self._naming = naming
+        self._headers: dict[str, bytes] = {}  # of the transfers delivered here
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
         self._memory = Memory(self._spool.memory)
         self._over: set[tuple[bytes, int]] = set()
@@ -102,7 +107,7 @@ class Inbox:
         incoming = self._transfers[key]
         try:
             incoming.rebuild()
-            if not self._again and (repeated := incoming.repeated(self._folder)):
+            if not self._again and (repeated := incoming.repeated(self._folder, self._naming)):
                 self._finish(key)
                 return repeated
             incoming.unlock()
@@ -110,6 +115,7 @@ class Inbox:
                 return None
             self._make_folder()
             received = incoming.deliver(self._folder)
+            self._headers[received.transfer_id] = incoming.header
         except TransferError as error:
             return self._refuse(key, error)
         self._finish(key)
@@ -124,6 +130,12 @@ class Inbox:
     def _finish(self, key: tuple[bytes, int]) -> None:
         self._over.add(key)
         self._transfers.pop(key).delete()
+
+    def replaced(self, received: Received, sha256: bytes) -> None:
+        """The program has made another file of a received one: that is the one to look for where
+        the transfer comes again. sha256: of the other file, 32 bytes."""
+        header = self._headers[received.transfer_id]
+        self._memory.add(header, int(self._clock()), sha256)
 
     def _make_folder(self) -> None:
         try:

@@ -166,14 +166,15 @@ class Incoming:
 
     def _absorb(self, number: int, data: bytes) -> None:
         """Take the keys out of a rebuilt object; those in data blocks are the ones that count."""
-        for kind, body in records.parse(data):
-            if kind == records.HEADER and (self._header is None or number == 0):
-                self._set_header(body)
-            elif kind == records.TRAILER and (self._trailer is None or number >= 0):
-                blocks = Trailer.blocks_of(body)
-                if number >= 0 and number != blocks - 1:
-                    raise MalformedError
-                self._trailer, self._blocks = body, blocks
+        found = records.keys_of(data, number)
+        header, trailer = found.get(records.HEADER), found.get(records.TRAILER)
+        if header is not None and (self._header is None or number == 0):
+            self._set_header(header)
+        if trailer is not None and (self._trailer is None or number >= 0):
+            blocks = Trailer.blocks_of(trailer)
+            if number >= 0 and number != blocks - 1:
+                raise MalformedError
+            self._trailer, self._blocks = trailer, blocks
 
     def _peek(self, parsed: packet.Packet) -> None:
         """The header stands at the very beginning: no need to wait for the whole block."""
@@ -242,7 +243,7 @@ class Incoming:
             raise
         except AuthenticationError:
             raise ForgedTrailerError from None
-        if trailer.blocks != self._blocks:
+        if trailer.blocks != self._blocks or metadata.size not in (None, trailer.length):
             raise MalformedError
         chunks = plaintext(
             self._stored_blocks(), opened.suite, trailer, metadata.encrypt_first, self._limit
@@ -269,7 +270,14 @@ class Incoming:
             expires=metadata.expires,
         )
 
-    def repeated(self, folder: Path) -> Repeated | None:
+    @property
+    def header(self) -> bytes:
+        """The key header; empty as long as it is missing."""
+        return self._header or b""
+
+    def repeated(
+        self, folder: Path, naming: Callable[[str, str], str] | None = None
+    ) -> Repeated | None:
         """What to say where this transfer was delivered before; None where it was not.
 
         Looks once for each header, before that is unlocked.
@@ -279,14 +287,18 @@ class Incoming:
         delivery = self._memory.find(self._header)
         if delivery is None:
             return None
-        path = None
+        name = path = None
         with contextlib.suppress(TransferError):  # without the key nobody knows the name
             self.unlock()
         if self._opened:
             self._ring.spend(self._opened.private_key)  # a crash may have come in between
-            name = safe_name(self._opened.metadata.name)
-            path = find_file(folder, name, partial(replay.of_file, self._header), delivery.file)
-        return Repeated(self._spool.transfer.hex(), delivery.time, path)
+            metadata = self._opened.metadata
+            name = safe_name(metadata.name)
+            names = [name] if naming is None else [naming(name, metadata.media), name]
+            digest_of = partial(replay.of_file, self._header)
+            found = (find_file(folder, each, digest_of, delivery.file) for each in names)
+            name, path = names[0], next(filter(None, found), None)
+        return Repeated(self._spool.transfer.hex(), delivery.time, name, path)
 
     def _stored_blocks(self) -> Iterator[bytes]:
         for number in sorted(self._done):

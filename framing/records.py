@@ -42,6 +42,22 @@ def parse(data: bytes) -> Iterator[tuple[int, bytes]]:
         raise MalformedError
 
 
+def keys_of(data: bytes, number: int) -> dict[int, bytes]:
+    """Header and trailer of an object, by their type.
+
+    number  of the data block; negative for a keys object
+    Raises MalformedError where they are not where they have to be: the header first in block 0 and
+    in a keys object, the trailer last in any, chunks in data blocks only.
+    """
+    found = list(parse(data))
+    kinds = [kind for kind, _ in found]
+    if (number <= 0 and kinds[:1] != [HEADER]) or (number > 0 and HEADER in kinds):
+        raise MalformedError
+    if HEADER in kinds[1:] or TRAILER in kinds[:-1] or (number < 0 and CHUNK in kinds):
+        raise MalformedError
+    return {kind: body for kind, body in found if kind in (HEADER, TRAILER)}
+
+
 def first(data: bytes) -> tuple[int, bytes] | None:
     """The first record of an object of which only the beginning is known; None if incomplete."""
     prefix = int.from_bytes(data[:PREFIX_BYTES], "big")

@@ -45,7 +45,13 @@ def on_the_air() -> Table:
             plan = sent(data, LOCKED, packet_bytes, repair=0.02)
             extra = plan.air_bytes_per_pass - size
             share = f"{extra / size:.1%}" if size > 100 else ""
-            row = (f"{size:,}", f"{packet_bytes}", f"{plan.packets_per_pass:,}", f"{extra:,}", share)
+            row = (
+                f"{size:,}",
+                f"{packet_bytes}",
+                f"{plan.packets_per_pass:,}",
+                f"{extra:,}",
+                share,
+            )
             table.add_row(*row)
     return table
 

@@ -8,11 +8,11 @@ import string
 from typing import Any
 
 import pytest
-from framing.identity import Identity, fingerprint_of, parse_public
 
 import framing
 from framing import armor, shares, statements
 from framing.errors import FramingError
+from framing.identity import Identity, fingerprint_of, parse_public
 
 from .second import texts
 from .second.hpke import public_key

@@ -58,12 +58,12 @@ def test_a_transfer_is_taken_once(kit, tmp_path, lock):
 
     path = receive().path
     repeated = receive()
-    assert repeated == framing.Repeated(packets[0][:4].hex(), NOON, path)
+    assert repeated == framing.Repeated(packets[0][:4].hex(), NOON, path.name, path)
     assert kit.files(tmp_path) == [path]
     path.write_bytes(b"changed")
     assert receive().path is None
     path.unlink()
-    assert receive() == framing.Repeated(packets[0][:4].hex(), NOON, None)
+    assert receive() == framing.Repeated(packets[0][:4].hex(), NOON, path.name, None)
     assert kit.files(tmp_path) == []
     assert receive(again=True).path == path
 

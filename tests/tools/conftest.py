@@ -2,6 +2,7 @@
 where signals, pipes or the clock matter."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from dialtone.__main__ import run
+from dialtone.keystore import Keystore
+
+from framing.identity import Identity
 
 PROGRAM = (sys.executable, "-m", "dialtone")
 SECRET = "correct horse"
@@ -33,6 +37,44 @@ class Answer:
         """The only event of that name."""
         (found,) = (event for event in self.events if event["event"] == name)
         return found
+
+
+@pytest.fixture(autouse=True)
+def _home_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds the keys of whoever runs it, nor asks them for a passphrase."""
+    monkeypatch.setenv("DIALTONE_HOME", str(tmp_path / ".home"))
+    monkeypatch.setattr("dialtone.passphrases.terminal", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stores of ann and bob, who know each other; identities are quick to unlock."""
+    folder = tmp_path_factory.mktemp("homes")
+    people = {"ann": Identity(b"a" * 32), "bob": Identity(b"b" * 32)}
+    lock = Identity.lock
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Identity, "lock", lambda self, secret: lock(self, secret, cost=10))
+        for name, identity in people.items():
+            store = Keystore(folder / name)
+            store.add_identity("me", identity, f"{name}'s secret".encode())
+            for other in people.keys() - {name}:
+                store.add_contact(other, people[other].public)
+    return folder
+
+
+@pytest.fixture
+def be(_homes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Become ann or bob: returns the file with the passphrase of their identity."""
+
+    def call(name: str) -> Path:
+        home, secret = tmp_path / f".{name}", tmp_path / f"{name}.txt"
+        if not home.exists():
+            shutil.copytree(_homes / name, home)
+            secret.write_text(f"{name}'s secret\n")
+        monkeypatch.setenv("DIALTONE_HOME", str(home))
+        return secret
+
+    return call
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from dialtone.output import rate
 
 import modem
 
-COMMANDS = ("send", "receive", "loopback", "channel", "profiles", "inspect", "bench", "demo")
+COMMANDS = ("send", "receive", "loopback", "channel", "profiles", "inspect", "bench", "demo", "key")
+KEY_COMMANDS = ("new", "show", "add", "list", "split", "join", "revoke", "hide", "unhide")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"key {name}" for name in KEY_COMMANDS)])
 def test_help_of_every_command_has_examples(dialtone, command):
-    answer = dialtone(command, "--help")
+    answer = dialtone(*command.split(), "--help")
     assert answer.code == 0
     assert f"Usage: dialtone {command}" in answer.out
     assert "Example" in answer.out

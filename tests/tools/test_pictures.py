@@ -92,15 +92,19 @@ def test_a_packed_png_keeps_its_name_and_says_what_it_took(dialtone, png, tmp_pa
     sent = dialtone(*options, "-o", sound).event("sent")
     assert planned["payload_bytes"] == sent["payload_bytes"] < 0.8 * sent["bytes"]
     for _ in range(2):  # a file that is there already is not stored twice
-        received = dialtone("receive", sound, "-d", folder, "--json").event("received")
+        received = dialtone("receive", sound, "-d", folder, "--again", "--json").event("received")
         assert received["file"] == str(folder / png.name)
         assert received["payload_bytes"] == sent["payload_bytes"]
         assert received["sha256"] == hashlib.sha256(png.read_bytes()).hexdigest()
         assert received["note"] == ""
     assert [path.name for path in folder.iterdir() if path.is_file()] == [png.name]
+    repeated = dialtone("receive", sound, "-d", folder, "--json")
+    assert repeated.code == 0
+    assert repeated.event("repeated")["file"] == str(folder / png.name)
 
     (folder / png.name).write_bytes(b"something else")
-    received = dialtone("receive", sound, "-d", folder, "--json").event("received")
+    assert dialtone("receive", sound, "-d", folder).code == 1
+    received = dialtone("receive", sound, "-d", folder, "--again", "--json").event("received")
     assert received["file"] == str(folder / "by hand (1).PNG")
     assert (folder / "by hand (1).PNG").read_bytes() == png.read_bytes()
 
@@ -121,7 +125,7 @@ def test_another_zlib_at_the_receiver_is_said_and_loses_nothing(
     genuine = zlib.compressobj
     monkeypatch.setattr(zlib, "compressobj", lambda level, *more: genuine(1, *more))
     for extra in ((), ("--json",)):
-        answer = dialtone("receive", sound, "-d", tmp_path / "in", *extra)
+        answer = dialtone("receive", sound, "-d", tmp_path / "in", "--again", *extra)
         assert answer.code == 0
         said = answer.event("received")["note"] if extra else answer.err
         assert "same pixels" in said

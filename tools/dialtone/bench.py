@@ -194,17 +194,17 @@ def measure(
     """One transfer of random bytes, encrypted, with 0.5 s of noise in front."""
     import numpy as np
 
-    import framing
+    from dialtone.locking import with_passphrase
     from dialtone.loopback import pass_through
     from dialtone.pipeline import Payload, Sending, bit_rate
     from modem import channel
 
     data = np.random.default_rng(seed).bytes(n_bytes)
     payload = Payload(io.BytesIO(data), "random.bin", n_bytes)
-    key = framing.Passphrase(f"bench {seed}", cost=10)
+    sealing = with_passphrase(f"bench {seed}").for_planning()
     with (
         tempfile.TemporaryDirectory(prefix="dialtone-") as folder,
-        closing(Sending(payload, profile, speed, key)) as sending,
+        closing(Sending(payload, profile, speed, sealing)) as sending,
     ):
         passage = pass_through(
             sending, channel.parse(case.channel, seed), Path(folder), _NOISE_BEFORE_S

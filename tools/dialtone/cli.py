@@ -9,28 +9,50 @@ from typing import Annotated
 
 import typer
 
-from dialtone.keys import KeyOptions
+from dialtone import keycli
+from dialtone.keyoptions import (
+    Expires,
+    Identities,
+    IdentityPassphraseFile,
+    KeyInHeader,
+    OneTime,
+    PackingOrder,
+    PassphraseFile,
+    PassphrasePrompt,
+    Plain,
+    Shares,
+    Sign,
+    SignAs,
+    To,
+)
+from dialtone.locking import LockOptions, Order
 from dialtone.options import (
+    Again,
     AsIs,
     ChannelSpec,
+    DryRun,
+    FirstOnly,
     Fit,
     Folder,
     ForChannel,
     Json,
-    KeyInHeader,
     Mp3Kbps,
-    PassphraseFile,
-    PassphrasePrompt,
-    Plain,
+    NoiseBefore,
+    Pixels,
     ProfileName,
     RawChannels,
     RawRate,
+    Recording,
     Repair,
     Repeat,
     Seed,
+    SoundFile,
     SpeedChoice,
+    Timeout,
 )
 from dialtone.output import Output
+from dialtone.passphrases import PassphraseOptions
+from dialtone.words import WordsCommand
 
 app = typer.Typer(
     name="dialtone",
@@ -66,6 +88,7 @@ def _dialtone(
       dialtone send photo.png --passphrase-file key.txt -o photo.wav
       dialtone receive photo.wav --passphrase-file key.txt -d inbox
       dialtone loopback photo.png --channel phone
+      dialtone key new
 
     \b
     Exit codes: 0 done; 1 nothing received or incomplete; 2 wrong usage or bad input file;
@@ -73,41 +96,34 @@ def _dialtone(
     """
 
 
-@app.command()
+app.add_typer(keycli.app, name="key")
+
+
+@app.command(cls=WordsCommand)
 def send(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="What to send; - is stdin.")],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit samples at the "
-            "profile's rate to stdout, mono, or both sides interleaved for a stereo profile.",
-        ),
-    ] = None,
+    output: SoundFile = None,
     profile: ProfileName = None,
     speed: SpeedChoice = None,
     for_channel: ForChannel = None,
     mp3_kbps: Mp3Kbps = 128,
+    to: To = None,
     passphrase_file: PassphraseFile = None,
     passphrase_prompt: PassphrasePrompt = False,
     key_in_header: KeyInHeader = False,
     plain: Plain = False,
+    sign: Sign = False,
+    identity: SignAs = None,
+    identity_passphrase_file: IdentityPassphraseFile = None,
+    expires: Expires = None,
+    once: OneTime = False,
+    order: PackingOrder = Order.COMPRESS_FIRST,
     repair: Repair = None,
     repeat: Repeat = 1,
     fit: Fit = None,
-    pixels: Annotated[
-        bool,
-        typer.Option(
-            "--pixels",
-            help="A picture: send its exact pixels instead of the file's bytes. Arrives as PNG.",
-        ),
-    ] = False,
+    pixels: Pixels = False,
     as_is: AsIs = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how long it would take; write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Turn a file or picture into sound.
@@ -115,6 +131,7 @@ def send(
     \b
     Examples:
       dialtone send photo.png --passphrase-prompt -o photo.wav
+      dialtone send photo.png --to ann bob --sign --expires 2d -o photo.wav
       dialtone send photo.png --passphrase-file key.txt -p mp3 -s max -o photo.mp3
       dialtone send photo.png --plain --fit 20 -o photo.wav      a picture in 20 seconds
       dialtone send big.zip --plain -p cable --dry-run           how long would it take?
@@ -131,7 +148,18 @@ def send(
             speed=speed,
             channel=for_channel,
             mp3_kbps=mp3_kbps,
-            keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
+            keys=LockOptions(
+                PassphraseOptions(passphrase_file, passphrase_prompt),
+                key_in_header,
+                plain,
+                tuple(to or ()),
+                once,
+                sign,
+                identity,
+                identity_passphrase_file,
+                expires,
+                order,
+            ),
             repair=None if repair is None else repair / 100,
             repeat=repeat,
             fit_s=fit,
@@ -143,33 +171,20 @@ def send(
     )
 
 
-@app.command()
+@app.command(cls=WordsCommand)
 def receive(
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="IN|-",
-            help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
-            "stream or raw 16-bit samples.",
-        ),
-    ],
+    file: Recording,
     folder: Folder = Path(),
+    identity: Identities = None,
+    identity_passphrase_file: IdentityPassphraseFile = None,
     passphrase_file: PassphraseFile = None,
     passphrase_prompt: PassphrasePrompt = False,
+    shares: Shares = None,
     rate: RawRate = None,
     channels: RawChannels = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Stop after the first complete transfer.")
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--timeout",
-            metavar="S",
-            min=0.1,
-            help="Stop after S seconds of sound, or S seconds of waiting on stdin.",
-        ),
-    ] = None,
+    once: FirstOnly = False,
+    timeout: Timeout = None,
+    again: Again = False,
     as_json: Json = False,
 ) -> None:
     """Turn sound back into files. Finds profile, speed, level and rate by itself.
@@ -181,21 +196,29 @@ def receive(
     \b
     Examples:
       dialtone receive photo.wav --passphrase-prompt -d inbox
-      dialtone receive call.mp3 -d inbox --json
+      dialtone receive call.mp3 -d inbox --json                  to an identity of yours
+      dialtone receive call.wav --shares ann.share bob.share -d inbox
       arecord -f S16_LE -r 48000 | dialtone receive - --once --timeout 60
       arecord -f S16_LE -r 192000 -c 2 | dialtone receive - --rate 192000 --channels 2
     """
+    from dialtone.opening import OpenOptions
     from dialtone.receive import ReceiveOptions, receive_file
 
     receive_file(
         ReceiveOptions(
             file=file,
             folder=folder,
-            keys=KeyOptions(passphrase_file, passphrase_prompt),
+            keys=OpenOptions(
+                PassphraseOptions(passphrase_file, passphrase_prompt),
+                tuple(identity or ()),
+                identity_passphrase_file,
+                tuple(shares or ()),
+            ),
             rate=rate,
             channels=channels,
             once=once,
             timeout_s=timeout,
+            again=again,
         ),
         Output(as_json),
     )
@@ -212,23 +235,13 @@ def loopback(
         typer.Option("-d", "--directory", metavar="DIR", help="Keep the received file in DIR."),
     ] = None,
     seed: Seed = 0,
-    noise_before: Annotated[
-        float,
-        typer.Option(
-            "--noise-before",
-            metavar="S",
-            min=0,
-            help="Seconds of quiet ahead of the signal, for the channel to fill with noise.",
-        ),
-    ] = 0.0,
+    noise_before: NoiseBefore = 0.0,
     passphrase_file: PassphraseFile = None,
     passphrase_prompt: PassphrasePrompt = False,
     key_in_header: KeyInHeader = False,
     plain: Plain = False,
     repair: Repair = None,
-    pixels: Annotated[
-        bool, typer.Option("--pixels", help="A picture: send and compare its exact pixels.")
-    ] = False,
+    pixels: Pixels = False,
     as_is: AsIs = False,
     as_json: Json = False,
 ) -> None:
@@ -254,7 +267,9 @@ def loopback(
             folder=folder,
             seed=seed,
             noise_before_s=noise_before,
-            keys=KeyOptions(passphrase_file, passphrase_prompt, key_in_header, plain),
+            keys=LockOptions(
+                PassphraseOptions(passphrase_file, passphrase_prompt), key_in_header, plain
+            ),
             repair=None if repair is None else repair / 100,
             pixels=pixels,
             as_is=as_is,

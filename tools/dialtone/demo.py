@@ -15,6 +15,7 @@ from dialtone import ready
 from dialtone.demo_ways import WAYS, Passed, Way
 from dialtone.errors import ExitCode, Failure
 from dialtone.interrupts import HeldSignals
+from dialtone.locking import with_passphrase
 from dialtone.output import Meter, Output, duration, rate, size
 from dialtone.whole import whole_file
 
@@ -67,7 +68,7 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
     speed = profile.speeds[profile.default_speed - 1]
     with (
         file_payload(photo) as payload,
-        closing(Sending(payload, profile, speed, framing.Passphrase(passphrase))) as sending,
+        closing(Sending(payload, profile, speed, with_passphrase(passphrase))) as sending,
     ):
         sound = folder / way.sound
         _write_heard(list(sending.samples()), profile.sample_rate, sound, seed)
@@ -78,7 +79,7 @@ def _pass(way: Way, photo: Path, passphrase: str, seed: int, folder: Path, meter
         open_audio(sound) as source,
     ):
         analysis = analyse_into(
-            framing.Inbox(Path(inbox), passphrase=passphrase), source, sound.name
+            framing.Inbox(Path(inbox), framing.Keys(passphrases=(passphrase,))), source, sound.name
         )
         if not analysis.received:
             raise Failure(f"{way.title}: the photo did not arrive whole", "", ExitCode.INCOMPLETE)

@@ -68,11 +68,8 @@ def interrupted(more: str = "", hint: str = "") -> Failure:
 KIND_CODES = {
     "key": ExitCode.KEY,
     "authentication": ExitCode.KEY,
+    "expired": ExitCode.KEY,
 }
-KEY_HINT = (
-    "run again with --passphrase-file FILE or --passphrase-prompt and the sender's passphrase; "
-    "what was received is kept"
-)
 
 # Where an input or output fails for these reasons, the person named the wrong thing.
 _WRONG_PATH = {
@@ -156,7 +153,11 @@ def _explain_framing(error: Exception) -> Failure | None:
             return Failure(sentence(str(error)))
         case errors.TransferError():
             code = KIND_CODES.get(error.kind, ExitCode.INCOMPLETE)
-            return Failure(sentence(str(error)), KEY_HINT, code)
+            return Failure(sentence(str(error)), "", code)
+        case errors.KeyTextError():
+            return Failure(sentence(str(error)))
+        case errors.KeyMaterialError():
+            return Failure(sentence(str(error)), "", ExitCode.KEY)
         case errors.FramingError():
             return Failure(sentence(str(error)), "", ExitCode.INCOMPLETE)
     return None

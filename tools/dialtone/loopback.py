@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import keys, profiles, ready
+from dialtone import locking, profiles, ready
 from dialtone.errors import ExitCode, Failure
-from dialtone.keys import KeyOptions
+from dialtone.locking import LockOptions, Sealing
 from dialtone.output import Output, duration, rate, size, times
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LoopbackOptions:
     folder: Path | None
     seed: int
     noise_before_s: float
-    keys: KeyOptions
+    keys: LockOptions
     repair: float | None
     pixels: bool
     as_is: bool
@@ -82,7 +82,7 @@ def pass_through(
     heard, heard_rate = channel.apply(after_quiet(made, quiet), sample_rate)
 
     received: framing.Received | None = None
-    with closing(framing.Inbox(folder, passphrase=keys.opening(sending.key))) as inbox:
+    with closing(framing.Inbox(folder, sending.keys)) as inbox:
         channels = 1 if heard.ndim == 1 else heard.shape[1]
         receiving = Receiving(inbox, [heard_rate], channels)
         started = time.process_time()
@@ -107,7 +107,7 @@ def loopback_file(options: LoopbackOptions, out: Output) -> None:
     """Do what `dialtone loopback` was asked to do. Raises Failure unless all is exact."""
     if options.as_is and options.pixels:
         raise Failure("--as-is sends the file, --pixels the picture", "give one of them")
-    key = _key(options.keys)
+    sealing = _sealing(options.keys)
     ready.prepare(out)
     from dialtone import pictures
     from dialtone.pipeline import Sending
@@ -123,7 +123,7 @@ def loopback_file(options: LoopbackOptions, out: Output) -> None:
     with (
         _folder(options.folder) as folder,
         whole as payload,
-        closing(Sending(payload, profile, speed, key, options.repair)) as sending,
+        closing(Sending(payload, profile, speed, sealing, options.repair)) as sending,
     ):
         passage = pass_through(sending, simulated, folder, options.noise_before_s)
         exact = passage.received is not None and _exact(path, passage.received, options.pixels)
@@ -136,13 +136,11 @@ def loopback_file(options: LoopbackOptions, out: Output) -> None:
         )
 
 
-def _key(options: KeyOptions) -> "framing.KeyChoice":
+def _sealing(options: LockOptions) -> Sealing:
     """Without a key option: a passphrase of the moment, so that encryption is on the way."""
-    import framing
-
     if options.given():
-        return keys.for_sending(options)
-    return framing.Passphrase(secrets.token_hex(16))
+        return locking.sealing(options)
+    return locking.with_passphrase(secrets.token_hex(16))
 
 
 @contextmanager

@@ -5,6 +5,37 @@ from typing import Annotated
 
 import typer
 
+SoundFile = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit samples at the "
+        "profile's rate to stdout, mono, or both sides interleaved for a stereo profile.",
+    ),
+]
+Recording = Annotated[
+    str,
+    typer.Argument(
+        metavar="IN|-",
+        help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
+        "stream or raw 16-bit samples.",
+    ),
+]
+FirstOnly = Annotated[bool, typer.Option("--once", help="Stop after the first complete transfer.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Take transfers that were received before, too.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="S",
+        min=0.1,
+        help="Stop after S seconds of sound, or S seconds of waiting on stdin.",
+    ),
+]
 ProfileName = Annotated[
     str | None,
     typer.Option(
@@ -25,20 +56,6 @@ SpeedChoice = Annotated[
         "typical channel of that kind carries with room to spare.",
     ),
 ]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option("--passphrase-file", metavar="FILE", help="Read the passphrase from FILE."),
-]
-PassphrasePrompt = Annotated[
-    bool, typer.Option("--passphrase-prompt", help="Ask for the passphrase on the terminal.")
-]
-KeyInHeader = Annotated[
-    bool,
-    typer.Option(
-        "--key-in-header", help="Send the key along in the key header. It protects nothing."
-    ),
-]
-Plain = Annotated[bool, typer.Option("--plain", help="Send without encryption.")]
 Repair = Annotated[
     float | None,
     typer.Option(
@@ -120,4 +137,23 @@ Fit = Annotated[
 ]
 AsIs = Annotated[
     bool, typer.Option("--as-is", help="A PNG: send its bytes as they are, not repacked.")
+]
+Pixels = Annotated[
+    bool,
+    typer.Option(
+        "--pixels",
+        help="A picture: send its exact pixels instead of the file's bytes. Arrives as PNG.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say how long it would take; write nothing.")
+]
+NoiseBefore = Annotated[
+    float,
+    typer.Option(
+        "--noise-before",
+        metavar="S",
+        min=0,
+        help="Seconds of quiet ahead of the signal, for the channel to fill with noise.",
+    ),
 ]

@@ -12,6 +12,7 @@ from dialtone.errors import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
     from rich.table import Table
 
 _WIDTH = 144  # of tables that do not go to a terminal
@@ -35,11 +36,17 @@ class Output:
     def __init__(self, as_json: bool = False, data_on_stdout: bool = False) -> None:
         self.as_json = as_json
         self._events: TextIO = sys.stderr if data_on_stdout else sys.stdout
+        self._shown: Progress | None = None
 
     def say(self, sentence: str = "") -> None:
         """Print a sentence for people."""
         if not self.as_json:
             print(sentence, file=sys.stderr, flush=True)
+
+    def text(self, line: str) -> None:
+        """Print what a command is asked for on stdout, so that it can be put into a file."""
+        if not self.as_json:
+            print(line, flush=True)
 
     def event(self, name: str, /, **fields: object) -> None:
         """Print one JSON object, when that was asked for."""
@@ -87,6 +94,18 @@ class Output:
         else:
             yield _silent
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No progress bar is drawn meanwhile: something is asked on the terminal."""
+        if self._shown is None:
+            yield
+            return
+        self._shown.stop()
+        try:
+            yield
+        finally:
+            self._shown.start()
+
     def _json_meter(self, what: str, total: float | None, unit: str) -> Meter:
         last = time.monotonic()
 
@@ -116,11 +135,15 @@ class Output:
         )
         with Progress(*columns, console=_console(), transient=True) as bar:
             task = bar.add_task(what, total=total, note="")
+            self._shown = bar
 
             def meter(done: float, note: str = "") -> None:
                 bar.update(task, completed=done, note=note)
 
-            yield meter
+            try:
+                yield meter
+            finally:
+                self._shown = None
 
 
 def _silent(done: float, note: str = "") -> None:

@@ -93,6 +93,13 @@ def shown_name(name: str) -> str:
     return name.removesuffix(_PACKED_SUFFIX)
 
 
+def restored_name(name: str, media: str) -> str:
+    """The name of the file that `restore` makes of a received one."""
+    if media == _PACKED_MEDIA:
+        return safe_name(_COPY.sub(r"\1", shown_name(name)))
+    return Path(name).stem + ".png" if media == _PIXELS_MEDIA else name
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """A picture file made of what arrived.
@@ -127,10 +134,7 @@ def restore(path: Path, media: str) -> Restored:
             f"the bytes as they were sent are in {path}",
             ExitCode.INCOMPLETE,
         ) from error
-    name = path.stem + ".png"
-    if media == _PACKED_MEDIA:
-        name = safe_name(_COPY.sub(r"\1", shown_name(path.name)))
-    final = _write(png, path.parent, name)
+    final = _write(png, path.parent, restored_name(path.name, media))
     path.unlink()
     return Restored(final, len(png), hashlib.sha256(png).hexdigest(), note)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import framing
 import modem
+from dialtone.locking import Sealing
 from framing.packet import parse
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Sending:
         payload: Payload,
         profile: modem.Profile,
         speed: modem.Speed,
-        key: framing.KeyChoice,
+        sealing: Sealing,
         repair: float | None = None,
         repeat: int = 1,
     ) -> None:
@@ -76,20 +77,28 @@ class Sending:
         self.payload = payload
         self.profile = profile
         self.speed = speed
-        self.key = key
+        self.sealing = sealing
         self.packets = 0
         self.n_frames = 0
         self._transmitter = modem.Transmitter(profile, speed.number)
         self._outgoing = framing.Outgoing(
             payload.stream,
             name=payload.name,
-            key=key,
+            key=sealing.key,
             packet_bytes=self._transmitter.packet_bytes,
             size=payload.size,
             media=payload.media,
             repair=usual_repair(payload.size, speed) if repair is None else repair,
             repeat=repeat,
+            signer=sealing.signer,
+            expires=sealing.expires,
+            encrypt_first=sealing.encrypt_first,
         )
+
+    @property
+    def keys(self) -> framing.Keys:
+        """What opens this very transfer, whomever it is locked for."""
+        return self._outgoing.keys
 
     @property
     def transfer(self) -> str:
@@ -124,6 +133,7 @@ class Sending:
             "speed": self.speed.number,
             "packets": packets,
             "transfer": self.transfer,
+            **self.sealing.facts(),
         }
 
     def planned_air_seconds(self) -> float | None:
@@ -203,6 +213,13 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A transfer was received before, and is not taken again."""
+
+    repeated: framing.Repeated
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A transfer, or a packet of it, was refused."""
 
@@ -218,7 +235,7 @@ class Missed:
     reason: str
 
 
-Outcome = Delivered | Rejected | Missed
+Outcome = Delivered | Known | Rejected | Missed
 
 
 @dataclass
@@ -322,6 +339,8 @@ class Receiving:
         answer = self.inbox.put(event.data)
         if isinstance(answer, framing.Received):
             yield Delivered(answer, signal)
+        elif isinstance(answer, framing.Repeated):
+            yield Known(answer)
         elif isinstance(answer, framing.Refused):
             yield Rejected(answer)
 
@@ -331,16 +350,13 @@ def planned_air_seconds(
     *,
     profile: modem.Profile,
     speed: modem.Speed,
-    key: framing.KeyChoice,
+    sealing: Sealing,
     repair: float | None,
     repeat: int,
 ) -> float:
     """Air time of a payload of known size with all overheads [s]; for an endless carousel, of
     one pass."""
-    if isinstance(key, framing.Passphrase):
-        # The lock has the same length however costly it is to open: take the cheapest.
-        key = framing.Passphrase("planning", cost=10)
-    sending = Sending(payload, profile, speed, key, repair, repeat or 1)
+    sending = Sending(payload, profile, speed, sealing.for_planning(), repair, repeat or 1)
     seconds = sending.planned_air_seconds()
     sending.close()
     if seconds is None:

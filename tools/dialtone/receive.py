@@ -8,28 +8,29 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from dialtone import keys, ready
+from dialtone import ready
 from dialtone.errors import ExitCode, Failure, interrupted
-from dialtone.keys import KeyOptions
 from dialtone.output import Output
 
 if TYPE_CHECKING:
     from dialtone.audio import AudioSource
+    from dialtone.opening import OpenOptions
     from dialtone.pipeline import Receiving
     from dialtone.reception import Report
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiveOptions:
-    """What the command line asked for."""
+    """What the command line asked for. again: take what was received before, too."""
 
     file: str
     folder: Path
-    keys: KeyOptions
+    keys: "OpenOptions"
     rate: int | None
     channels: int | None
     once: bool
     timeout_s: float | None
+    again: bool = False
 
 
 class _TimeoutReached(Exception):  # noqa: N818  the end of a wait that was asked for
@@ -43,17 +44,22 @@ def receive_file(options: ReceiveOptions, out: Output) -> None:
             raise Failure(f"{name} is for raw samples on stdin", "files say it themselves")
     if options.folder.exists() and not options.folder.is_dir():
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
-    passphrase = keys.for_receiving(options.keys)
-    ready.prepare(out)
     import framing
+    from dialtone.opening import Opening
+
+    opening = Opening(options.keys, out)
+    ready.prepare(out)
+    from dialtone import pictures
     from dialtone.pipeline import Receiving
     from dialtone.reception import Report
 
     source, rates = _open(options)
     with source:
-        inbox = framing.Inbox(options.folder, passphrase=passphrase)
+        inbox = framing.Inbox(
+            options.folder, opening.keys, again=options.again, naming=pictures.restored_name
+        )
         receiving = Receiving(inbox, rates, source.channels)
-        report = Report(out, receiving)
+        report = Report(out, receiving, opening)
         try:
             report.resume()
             with _deadline(options):
@@ -102,7 +108,7 @@ def _listen(
             report.hear(chunk)
             for outcome in receiving.process(chunk):
                 report.take(outcome)
-                if options.once and report.delivered:
+                if options.once and report.arrived:
                     return
             meter(receiving.seconds, report.state())
             if options.timeout_s is not None and receiving.seconds >= options.timeout_s:

@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dialtone import pictures
-from dialtone.errors import KEY_HINT, KIND_CODES, ExitCode, Failure, sentence
+from dialtone import moments, pictures
+from dialtone.errors import KIND_CODES, ExitCode, Failure, sentence
+from dialtone.opening import Opening
 from dialtone.output import Output, count, duration, rate, size
-from dialtone.pipeline import Delivered, Missed, Outcome, Receiving, Rejected, Signal, bit_rate
+from dialtone.pipeline import (
+    Delivered,
+    Known,
+    Missed,
+    Outcome,
+    Receiving,
+    Rejected,
+    Signal,
+    bit_rate,
+)
+from dialtone.signers import Signature, signature_of
 
 if TYPE_CHECKING:
     import framing
@@ -38,9 +49,10 @@ class _Level:
 class Report:
     """Follows one reception: tells what arrives, then decides how the command ends."""
 
-    def __init__(self, out: Output, receiving: Receiving) -> None:
+    def __init__(self, out: Output, receiving: Receiving, opening: Opening) -> None:
         self.out = out
-        self.delivered = 0
+        self.arrived = 0  # files that are there now, received before or this time
+        self._opening = opening
         self._receiving = receiving
         self._inbox = receiving.inbox
         self._level = _Level()
@@ -54,6 +66,8 @@ class Report:
         for result in self._inbox.resume():
             if isinstance(result, framing.Received):
                 self._deliver(result, None)
+            elif isinstance(result, framing.Repeated):
+                self._repeat(result)
 
     def hear(self, chunk: "Samples") -> None:
         """Note how loud the sound is."""
@@ -64,6 +78,8 @@ class Report:
         match outcome:
             case Delivered():
                 self._deliver(outcome.received, outcome.signal)
+            case Known():
+                self._repeat(outcome.repeated)
             case Rejected():
                 self._reject(outcome.refused)
             case Missed():
@@ -95,7 +111,7 @@ class Report:
             self.out.say(f"note: {damage}")
         for progress in self._pending():
             self._lament(progress)
-        if not self._failures and not self.delivered:
+        if not self._failures and not self.arrived:
             self._failures.append(self._nothing())
         ending = self._failures[0].sentence if self._failures else ""
         for reason in self._reasons:
@@ -120,7 +136,9 @@ class Report:
                 return
             path, n_bytes = restored.path, restored.size
             sha256, note = restored.sha256, restored.note
-        self.delivered += 1
+            self._inbox.replaced(received, bytes.fromhex(sha256))
+        self.arrived += 1
+        signature = signature_of(received)
         facts: dict[str, object] = {} if signal is None else signal_facts(n_bytes, signal)
         self.out.event(
             "received",
@@ -133,15 +151,38 @@ class Report:
             payload_bytes=received.size,
             sha256=sha256,
             note=note,
+            **signature.facts(),
+            signed_at=received.signed_at,
+            expires=received.expires,
         )
-        self.out.say(f"received {path}: {_summary(received, n_bytes, signal)}")
+        self.out.say(f"received {path}: {_summary(received, n_bytes, signature, signal)}")
         if note:
             self.out.say(f"note: {note}")
 
+    def _repeat(self, repeated: "framing.Repeated") -> None:
+        """A transfer that was received before: well, if its file is still there."""
+        at = moments.told(repeated.received_at)
+        facts = {"transfer": repeated.transfer_id, "received_at": repeated.received_at}
+        self.out.event("repeated", file=repeated.path, **facts)
+        if repeated.path is not None:
+            self.arrived += 1
+            self.out.say(f"{repeated.path} was received before, on {at}")
+            return
+        self._failures.append(
+            Failure(
+                f"{repeated.name or f'transfer {repeated.transfer_id}'} was received before, on "
+                f"{at}, and its file is not where it was put",
+                "--again takes it once more",
+                ExitCode.INCOMPLETE,
+                **facts,
+            )
+        )
+
     def _reject(self, refused: "framing.Refused") -> None:
         code = KIND_CODES.get(refused.kind, ExitCode.INCOMPLETE)
-        hint = KEY_HINT if refused.kind == "key" else "ask for it to be sent again"
         reason = sentence(refused.reason)
+        again = "ask for it to be sent again"
+        hint = self._opening.hint(reason) if refused.kind == "key" else again
         facts = {"transfer": refused.transfer_id, "kind": refused.kind}
         self.out.event("refused", **facts, reason=reason)
         self._failures.append(Failure(reason, hint, code, **facts))
@@ -170,7 +211,8 @@ class Report:
         told = any(failure.facts.get("transfer") == facts["transfer"] for failure in self._failures)
         if not told:
             reason = "a transfer in this recording is locked, and no key that was given opens it"
-            self._failures.append(Failure(reason, KEY_HINT, ExitCode.KEY, **facts))
+            hint = self._opening.hint("")
+            self._failures.append(Failure(reason, hint, ExitCode.KEY, **facts))
 
     def _nothing(self) -> Failure:
         """Why there is nothing: no signal, or one that could not be read."""
@@ -224,9 +266,14 @@ def signal_facts(n_bytes: int, signal: Signal) -> dict[str, object]:
     }
 
 
-def _summary(received: "framing.Received", n_bytes: int, signal: Signal | None) -> str:
+def _summary(
+    received: "framing.Received", n_bytes: int, signature: Signature, signal: Signal | None
+) -> str:
     how = {"encrypted": "was encrypted", "clear key": "the key came along", "plain": "in the clear"}
     protection = how.get(received.protection, received.protection)
+    protection += f", {signature.said}"
+    if received.expires is not None:
+        protection += f", expires {moments.told(received.expires)}"
     if signal is None:
         return f"{size(n_bytes)}, from packets of earlier recordings, {protection}"
     lost = f", {count(signal.packets_lost, 'packet')} lost and replaced" * bool(signal.packets_lost)

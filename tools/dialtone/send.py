@@ -10,15 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dialtone import keys, profiles, ready
+from dialtone import locking, profiles, ready
 from dialtone.errors import ExitCode, Failure
 from dialtone.interrupts import HeldSignals
-from dialtone.keys import KeyOptions
+from dialtone.locking import LockOptions, Sealing
 from dialtone.output import Output, count, duration, rate, size
 
 if TYPE_CHECKING:
     from dialtone.pipeline import Payload, Sending
-    from framing import KeyChoice
     from modem import Profile, Speed
 
 _SUFFIXES = (".wav", ".flac", ".mp3")
@@ -35,7 +34,7 @@ class SendOptions:
     speed: str | None
     channel: str | None
     mp3_kbps: int
-    keys: KeyOptions
+    keys: LockOptions
     repair: float | None
     repeat: int
     fit_s: float | None
@@ -51,14 +50,12 @@ class SendOptions:
 def send_file(options: SendOptions, out: Output) -> None:
     """Do what `dialtone send` was asked to do. Raises Failure where it cannot."""
     _check(options)
-    key = keys.for_sending(options.keys)
+    sealing = locking.sealing(options.keys)
     ready.prepare(out)
-    from dialtone.pipeline import Sending
-
     profile, speed = _choose(options, out)
     with (
-        _payload(options, key, profile, speed) as payload,
-        closing(Sending(payload, profile, speed, key, options.repair, options.repeat)) as sending,
+        _payload(options, sealing, profile, speed) as payload,
+        closing(_sending(options, sealing, payload, profile, speed)) as sending,
     ):
         if options.dry_run:
             _report_plan(sending, out)
@@ -149,7 +146,7 @@ def _check(options: SendOptions) -> None:
 
 @contextmanager
 def _payload(
-    options: SendOptions, key: "KeyChoice", profile: "Profile", speed: "Speed"
+    options: SendOptions, sealing: Sealing, profile: "Profile", speed: "Speed"
 ) -> Iterator["Payload"]:
     """What is to be sent, open while it is being sent."""
     from dialtone import pictures
@@ -166,7 +163,7 @@ def _payload(
             planned_air_seconds,
             profile=profile,
             speed=speed,
-            key=key,
+            sealing=sealing,
             repair=options.repair,
             repeat=options.repeat,
         )
@@ -174,6 +171,16 @@ def _payload(
     else:
         with pictures.file_payload(path, pack=not options.as_is) as payload:
             yield payload
+
+
+def _sending(
+    options: SendOptions, sealing: Sealing, payload: "Payload", profile: "Profile", speed: "Speed"
+) -> "Sending":
+    from dialtone.pipeline import Sending
+
+    if not options.dry_run:
+        sealing = sealing.with_one_time_keys()
+    return Sending(payload, profile, speed, sealing, options.repair, options.repeat)
 
 
 def _write(sending: "Sending", path: str, kbps: int | None, out: Output) -> None:
@@ -218,11 +225,11 @@ def _readable(path: Path, sending: "Sending", out: Output) -> bool:
     from dialtone.audio import open_audio
     from dialtone.pipeline import Delivered, Receiving
 
-    passphrase = keys.opening(sending.key)
     with (
         tempfile.TemporaryDirectory(prefix="dialtone-") as folder,
         open_audio(path) as source,
-        closing(framing.Inbox(Path(folder), passphrase=passphrase)) as inbox,
+        # Whether it is over by now is not the question here.
+        closing(framing.Inbox(Path(folder), sending.keys, clock=lambda: 0.0)) as inbox,
         out.progress("verifying", sending.air_seconds) as meter,
     ):
         receiving = Receiving(inbox, [source.sample_rate], source.channels)
@@ -264,5 +271,5 @@ def _summary(sending: "Sending", packets: int, air_seconds: float) -> str:
         f"{sending.payload.title}: {size(sent or 0)}{packed} in {duration(air_seconds)} of sound, "
         f"{rate(bit_rate(sent, air_seconds))}\n"
         f"profile {sending.profile.name}, speed {sending.speed.number} ({sending.speed.name}), "
-        f"{count(packets, 'packet')}, {keys.protection(sending.key)}"
+        f"{count(packets, 'packet')}, {sending.sealing.summary()}"
     )

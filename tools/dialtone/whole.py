@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from framing.spool import sync_folder
+
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # from file systems without hard links
+_EVERYBODY, _OWNER = 0o666, 0o600
 
 
 @contextmanager
@@ -23,15 +26,43 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def write_new(target: Path, data: bytes) -> None:
+    """Write a file that replaces no other.
+
+    Raises FileExistsError, with the name of the target, where something has that name.
+    """
+    _write(target, data, _EVERYBODY)
+
+
 def write_private(target: Path, data: bytes) -> None:
     """Write a file that only its owner can read, from its first moment on; it replaces no other.
 
     Raises FileExistsError, with the name of the target, where something has that name.
     """
+    _write(target, data, _OWNER)
+
+
+def erase(path: Path) -> None:
+    """Overwrite a file and remove it. Raises OSError.
+
+    What a file system keeps elsewhere (snapshots, journals, the cells of a flash disk) stays.
+    """
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        for filling in (secrets.token_bytes(size), bytes(size)):
+            file.seek(0)
+            file.write(filling)
+            file.flush()
+            os.fsync(file.fileno())
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def _write(target: Path, data: bytes, mode: int) -> None:
     temporary = _beside(target)
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "wb") as file:  # noqa: PTH123  a handle has no path
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)
@@ -46,6 +77,7 @@ def write_private(target: Path, data: bytes) -> None:
             if error.errno not in NO_LINKS:
                 raise
             temporary.rename(target)
+        sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

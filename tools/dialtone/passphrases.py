@@ -1,0 +1,71 @@
+"""Passphrases: from a file, or asked for on the terminal; never from the command line."""
+
+import os
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialtone.errors import ExitCode, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseOptions:
+    """--passphrase-file and --passphrase-prompt as they were given."""
+
+    file: Path | None = None
+    prompt: bool = False
+
+    def given(self) -> list[str]:
+        """Names of the options that were given."""
+        options = {"--passphrase-file": self.file is not None, "--passphrase-prompt": self.prompt}
+        return [name for name, present in options.items() if present]
+
+    def read(self, confirm: bool = False) -> bytes | None:
+        """The passphrase; None where none was given. Raises Failure."""
+        if self.file is not None and self.prompt:
+            raise Failure(f"{' and '.join(self.given())} exclude each other", "give one of them")
+        if self.file is not None:
+            return from_file(self.file)
+        return ask("Passphrase: ", confirm) if self.prompt else None
+
+    def read_or_ask(self, what: str, confirm: bool = False) -> bytes:
+        """The passphrase, asked for where no option says where it is. Raises Failure."""
+        given = self.read(confirm)
+        return ask(f"{what}: ", confirm) if given is None else given
+
+
+def from_file(path: Path) -> bytes:
+    """The passphrase in a file. Raises OSError, and Failure where it is empty."""
+    # An editor ends the last line; that end is not part of the secret.
+    return _checked(path.read_bytes().removesuffix(b"\n").removesuffix(b"\r"), str(path))
+
+
+def ask(prompt: str, confirm: bool = False) -> bytes:
+    """Ask on the terminal, twice where a slip of the finger would lock something for ever."""
+    import getpass
+
+    try:
+        secret = getpass.getpass(prompt)
+        if confirm and secret != getpass.getpass("Once more: "):
+            raise Failure("the two passphrases differ", "try again")
+    except EOFError:
+        raise Failure(
+            "there is no terminal to ask for a passphrase on", "give it with --passphrase-file FILE"
+        ) from None
+    text = unicodedata.normalize("NFC", secret)  # it does not matter which keyboard typed it
+    return _checked(text.encode(errors="surrogateescape"), "the passphrase")
+
+
+def terminal() -> bool:
+    """Whether there is somebody to ask."""
+    with suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return True
+    return False
+
+
+def _checked(secret: bytes, where: str) -> bytes:
+    if not secret:
+        raise Failure(f"{where} is empty", "an empty passphrase protects nothing", ExitCode.USAGE)
+    return secret

@@ -1,0 +1,67 @@
+"""Who signed what arrived, in words and for scripts."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dialtone import moments
+from dialtone.errors import Failure
+from dialtone.keystore import Contact, Keystore, Own
+from framing import armor
+
+if TYPE_CHECKING:
+    import framing
+
+_SIGNING_KEY_BYTES = 10  # of the digest, as many as a fingerprint has
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed a transfer.
+
+    said     a sentence for people, "not signed" included
+    name     of the contact or own identity; None where nobody signed, the key is not known here,
+             or was revoked
+    shown    fingerprint of the key, of an unknown one that of its signing half alone
+    revoked  the key is known, and must not be trusted any more
+    """
+
+    said: str
+    name: str | None = None
+    shown: str | None = None
+    revoked: bool = False
+
+    def facts(self) -> dict[str, object]:
+        """What JSON events say of it."""
+        return {"signed_by": self.name, "signer": self.shown, "signer_revoked": self.revoked}
+
+
+def signature_of(received: "framing.Received") -> Signature:
+    """Who signed a transfer, by the keys that are known here."""
+    if received.signer is None:
+        return Signature("not signed")
+    at = f" on {moments.told(received.signed_at or 0)}"
+    known, why = _known(received.signer)
+    if known is None:
+        shown = signing_fingerprint(received.signer)
+        said = f"signed by a key you do not know: {shown} (of the signing key alone){at}{why}"
+        return Signature(said, shown=shown)
+    shown = known.key.fingerprint
+    if known.revoked is not None:
+        said = f"signed with a key of {known.name} that was revoked ({shown}){at}"
+        return Signature(said, shown=shown, revoked=True)
+    return Signature(f"signed by {known.name} ({shown}){at}", known.name, shown)
+
+
+def signing_fingerprint(ed25519: bytes) -> str:
+    """Fingerprint of a signing key (32 bytes) of which nothing else is known."""
+    letters = armor.base32(hashlib.sha256(ed25519).digest()[:_SIGNING_KEY_BYTES])
+    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
+def _known(ed25519: bytes) -> tuple[Own | Contact | None, str]:
+    """Whose key it is; a damaged store costs the name, not the file that has arrived."""
+    try:
+        return Keystore().signer(ed25519), ""
+    except Failure as failure:
+        return None, f" ({failure.sentence})"
