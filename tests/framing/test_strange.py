@@ -127,14 +127,6 @@ STRANGE: dict[str, tuple[bool, dict[str, Any]]] = {
     "a code table for nothing": (False, {"trailer": field(2, b"\0")}),
     "too many code tables": (False, {"encrypt_first": True, "trailer": field(2, b"\0")}),
     "no code tables": (False, {"encrypt_first": True, "tables": False}),
-    "code tables with something behind": (
-        False,
-        {"encrypt_first": True, "packer": lambda sealed: (b"\0" + sealed[:1], sealed[1:])},
-    ),
-    "empty code tables": (
-        False,
-        {"encrypt_first": True, "packer": lambda sealed: (b"", b"\0" + sealed)},
-    ),
     "fields before a signature": (True, {"trailer": field(3, b"x"), "signer": READER}),
     "two signatures": (False, {"trailer": SIGNATURE, "signer": READER}),
     "encrypt first with a value": (True, {"encrypt_first": True, "metadata": field(130, b"x")}),
