@@ -133,6 +133,13 @@ def test_files_of_every_length(name: str, feature: str, live: str) -> None:
         check(open_transfer(packets_of(file, size, key, sized, **more), keys), file, sized, **more)
 
 
+def test_all_modes_are_among_them() -> None:
+    modes = set()
+    for file in FILES.values():
+        modes |= set(open_transfer(packets_of(file, 350, framing.Plain(), True)).modes)
+    assert modes == {0, 1, 2}
+
+
 @pytest.mark.parametrize("live", LIVE)
 @pytest.mark.parametrize("feature", ["bare", "all"])
 def test_blocks_of_both_heads(feature: str, live: str) -> None:

@@ -126,6 +126,7 @@ STRANGE: dict[str, tuple[bool, dict[str, Any]]] = {
     "a signature before another field": (False, {"trailer": SIGNATURE + field(3, b"x")}),
     "a code table for nothing": (False, {"trailer": field(2, b"\0")}),
     "too many code tables": (False, {"encrypt_first": True, "trailer": field(2, b"\0")}),
+    "no code tables": (False, {"encrypt_first": True, "tables": False}),
     "fields before a signature": (True, {"trailer": field(3, b"x"), "signer": READER}),
     "two signatures": (False, {"trailer": SIGNATURE, "signer": READER}),
     "encrypt first with a value": (True, {"encrypt_first": True, "metadata": field(130, b"x")}),
@@ -159,9 +160,20 @@ def huffman(size: int, bits: str, body: bytes) -> dict[str, Any]:
     return pieces(b"\1" + (size - 1).to_bytes(2, "big") + packing.to_bytes(bits), body)
 
 
+def several(size: int, bits: str, body: bytes) -> dict[str, Any]:
+    """A letter whose only chunk is packed in mode 2 with this field."""
+    return pieces(b"\2" + (size - 1).to_bytes(2, "big") + packing.to_bytes(bits), body)
+
+
 def lengths_of(**lengths: int) -> list[int]:
     """256 code lengths, by character."""
     return [lengths.get(chr(value), 0) for value in range(256)]
+
+
+def deep(longest: int) -> str:
+    """A full code with the lengths 1, 2, ... and twice the longest one."""
+    lengths = [*range(1, longest + 1), longest]
+    return packing.write_lengths([0] * 97 + lengths + [0] * (159 - len(lengths)))
 
 
 A = packing.write_lengths(lengths_of(a=1))
@@ -213,6 +225,35 @@ SHAPES: dict[str, tuple[bool, dict[str, Any]]] = {
             **huffman(4, packing.write_lengths(lengths_of(a=1, b=1, c=2)), b"\x0a"),
         },
     ),
+    "lengths up to 11": (True, {"file": b"a", **huffman(1, deep(11), b"\0")}),
+    "lengths up to 12": (False, {"file": b"a", **huffman(1, deep(12), b"\0")}),
+    "two codes": (True, {"file": b"aba", **several(3, "1" + A + AB + "010", b"\1")}),
+    "two codes without bits": (True, {"file": b"aaa", **several(3, "1" + A + A + "01", b"")}),
+    "a byte where no code has bits": (
+        False,
+        {"file": b"aaa", **several(3, "1" + A + A + "01", b"\0")},
+    ),
+    "eight codes": (
+        True,
+        {"file": b"abb", **several(3, packing.gamma(7) + AB * 8 + "100111111", b"\6")},
+    ),
+    "nine codes": (
+        False,
+        {"file": b"abb", **several(3, packing.gamma(8) + AB * 9 + "100011101110", b"\6")},
+    ),
+    "a class without a code": (
+        False,
+        {"file": b"abb", **several(3, packing.gamma(2) + AB * 3 + "000011", b"\6")},
+    ),
+    "classes that are missing": (
+        False,
+        {"file": b"aaaa", **several(4, packing.gamma(7) + A * 8, b"")},
+    ),
+    "bits behind the classes": (
+        False,
+        {"file": b"aba", **several(3, f"{'1' + A + AB + '010':0<55}1", b"\1")},
+    ),
+    "a run of 1024": (False, {"file": b"a", **huffman(1, packing.gamma(1024), b"")}),
     "no value": (False, {"file": b"a", **huffman(1, packing.gamma(257), b"")}),
     "values beyond 255": (False, {"file": b"a", **huffman(1, packing.gamma(256) + "010", b"")}),
     "lengths that end early": (False, {"file": b"a", **huffman(1, "0", b"")}),

@@ -33,6 +33,14 @@ LAX: dict[str, dict[str, Any]] = {
     "chunks of another size": {"chunk_bytes": 5},
     "sealed chunks of another size": {"chunk_bytes": 5, "encrypt_first": True},
     "chunks for encrypt first": {"file": bytes(65536), "chunk_bytes": 65520},
+    "code tables with something behind": {
+        "encrypt_first": True,
+        "packer": lambda sealed: (b"\0" + sealed[:1], sealed[1:]),
+    },
+    "empty code tables": {
+        "encrypt_first": True,
+        "packer": lambda sealed: (b"", b"\0" + sealed),
+    },
     "a stream with bits behind": {"file": b"abab", **huffman(4, AB, b"\x1a")},
 }
 

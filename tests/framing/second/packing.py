@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from .packets import RefusedError
 
-STORED, HUFFMAN = 0, 1
+STORED, ONE_CODE, SEVERAL_CODES = 0, 1, 2
 FOUR_STREAMS = 1024  # bytes of a chunk from which on it has four streams
-LONGEST = 12
+LONGEST = 11
 
 
 class Bits:
@@ -33,6 +35,8 @@ class Bits:
         low = 0
         while self.take(1) == "0":
             low += 1
+        if low > 9:
+            raise RefusedError("an integer from 1024 on")
         return int("1" + self.take(low)[::-1], 2)
 
     def end_byte(self) -> int:
@@ -71,7 +75,7 @@ def write_lengths(lengths: Sequence[int]) -> str:
 
 
 def read_lengths(bits: Bits) -> list[int]:
-    """Code lengths of the values 0..255, 0 for an absent one; a single one has length 1."""
+    """Code lengths of the values 0..255, 0 for an absent one; a single one is given 1."""
     present: list[int] = []
     at, is_present = bits.gamma() - 1, True
     while at < 256:
@@ -96,29 +100,69 @@ def read_lengths(bits: Bits) -> list[int]:
 
 
 def canonical(lengths: Sequence[int]) -> dict[int, str]:
-    """Codes of the values that have one, first bit first."""
+    """Codes of the values that have one, first bit first; that of a single one has no bits."""
+    present = sorted((length, value) for value, length in enumerate(lengths) if length)
+    if len(present) == 1:
+        return {present[0][1]: ""}
     codes, code, before = {}, 0, 0
-    for length, value in sorted((length, value) for value, length in enumerate(lengths) if length):
+    for length, value in present:
         code <<= length - before
         codes[value] = f"{code:0{length}b}"
         code, before = code + 1, length
     return codes
 
 
-def _stream(data: bytes, size: int, values: dict[str, int]) -> bytes:
-    """`size` bytes from one stream; `values` holds each code of 12 bits or its beginning."""
-    bits = Bits(data)
-    out, code = bytearray(), ""
-    for bit in bits.text:
-        if len(out) == size:
-            break
-        code += bit
-        bits.at += 1
-        if code in values:
-            out.append(values[code])
-            code = ""
-    if len(out) < size or len(bits.text) - bits.at > 7 or "1" in bits.text[bits.at :]:
-        raise RefusedError("a stream of another length")
+@dataclass(frozen=True)
+class Head:
+    """Mode 1 or 2: size of the chunk, its codes, the class of each value, bytes of the head."""
+
+    mode: int
+    size: int
+    codes: list[list[int]]
+    classes: list[int]
+    length: int
+
+
+def _read_head(packed: bytes) -> Head:
+    if packed[:1] not in (bytes([ONE_CODE]), bytes([SEVERAL_CODES])) or len(packed) < 4:
+        raise RefusedError("a packed chunk of an unknown mode")
+    bits = Bits(packed[3:4000])  # more than any codes take
+    count, classes = 1, [0] * 256
+    if packed[0] == SEVERAL_CODES:
+        count = bits.gamma() + 1
+        if count > 8:
+            raise RefusedError("too many codes")
+    codes = [read_lengths(bits) for _ in range(count)]
+    if packed[0] == SEVERAL_CODES:
+        for value in range(256):
+            if value == 0 or any(lengths[value] for lengths in codes):
+                classes[value] = int(bits.take((count - 1).bit_length())[::-1], 2)
+    if max(classes) >= count:
+        raise RefusedError("a class without a code")
+    size = int.from_bytes(packed[1:3], "big") + 1
+    return Head(packed[0], size, codes, classes, 3 + bits.end_byte())
+
+
+def head_bytes(packed: bytes) -> int:
+    """Length of the head of a packed chunk: all up to the code lengths or classes."""
+    return 1 if packed[:1] == bytes([STORED]) else _read_head(packed).length
+
+
+def _stream(data: bytes, size: int, tables: list[dict[str, int]], classes: list[int]) -> bytes:
+    """`size` bytes from one stream; `tables` holds the value of each code, for every class."""
+    bits, out, before = Bits(data), bytearray(), 0
+    text, at = bits.text, 0
+    while len(out) < size:
+        table, end = tables[classes[before]], at
+        while text[at:end] not in table:
+            end += 1
+            if end > len(text):
+                raise RefusedError("a stream that is too short")
+        before = table[text[at:end]]
+        at = end
+        out.append(before)
+    if len(text) - at > 7 or "1" in text[at:]:
+        raise RefusedError("a stream that is too long, or bits behind it")
     return bytes(out)
 
 
@@ -138,36 +182,24 @@ def _split_streams(data: bytes, size: int) -> list[tuple[bytes, int]]:
     return [*streams, (data[at:], size - 3 * quarter)]
 
 
-def head_bytes(packed: bytes) -> int:
-    """Length of the head of a packed chunk: mode, size and code lengths."""
-    return 1 if packed[:1] == bytes([STORED]) else _read_head(packed)[2]
-
-
-def _read_head(packed: bytes) -> tuple[int, list[int], int]:
-    """(size of the chunk, code lengths, length of the head) for mode 1."""
-    if packed[:1] != bytes([HUFFMAN]) or len(packed) < 4:
-        raise RefusedError("a packed chunk of an unknown mode")
-    bits = Bits(packed[3:400])  # more than any code lengths take
-    lengths = read_lengths(bits)
-    return int.from_bytes(packed[1:3], "big") + 1, lengths, 3 + bits.end_byte()
-
-
 def unpack(packed: bytes) -> bytes:
     """The chunk."""
     if packed[:1] == bytes([STORED]):
         return packed[1:]
-    size, lengths, head = _read_head(packed)
-    present = [value for value, length in enumerate(lengths) if length]
-    if len(present) == 1:
-        if packed[head:]:
+    head = _read_head(packed)
+    body = packed[head.length :]
+    codes = [canonical(lengths) for lengths in head.codes]
+    if head.mode == ONE_CODE and len(codes[0]) == 1:
+        if body:
             raise RefusedError("streams of a chunk of one value")
-        return bytes(present) * size
-    values = {code: value for value, code in canonical(lengths).items()}
-    return b"".join(_stream(*part, values) for part in _split_streams(packed[head:], size))
+        return bytes(codes[0]) * head.size
+    tables = [{code: value for value, code in table.items()} for table in codes]
+    parts = _split_streams(body, head.size)
+    return b"".join(_stream(data, size, tables, head.classes) for data, size in parts)
 
 
 def huffman_lengths(counts: dict[int, int]) -> list[int]:
-    """Code lengths of a full code, at most 12: counts are flattened until they fit."""
+    """Code lengths of a full code, at most 11: counts are flattened until they fit."""
     while True:
         heap = [(count, value, [value]) for value, count in counts.items()]
         heapq.heapify(heap)
@@ -184,23 +216,66 @@ def huffman_lengths(counts: dict[int, int]) -> list[int]:
         counts = {value: count // 2 + 1 for value, count in counts.items()}
 
 
-def _write_streams(chunk: bytes, codes: dict[int, str]) -> bytes:
+def _parts(chunk: bytes) -> list[bytes]:
+    """What each stream holds."""
     if len(chunk) < FOUR_STREAMS:
-        return to_bytes("".join(codes[value] for value in chunk))
+        return [chunk]
     quarter = -(-len(chunk) // 4)
-    parts = [chunk[i * quarter : (i + 1) * quarter] for i in range(4)]
-    streams = [to_bytes("".join(codes[value] for value in part)) for part in parts]
-    sizes = b"".join(len(stream).to_bytes(2, "big") for stream in streams[:3])
-    return sizes + b"".join(streams)
+    return [chunk[i * quarter : (i + 1) * quarter] for i in range(4)]
+
+
+def _write_streams(
+    parts: list[bytes], codes: Sequence[dict[int, str]], classes: Sequence[int]
+) -> bytes:
+    streams = [
+        to_bytes("".join(codes[classes[before]][value] for before, value in pairwise(b"\0" + part)))
+        for part in parts
+    ]
+    return b"".join(len(stream).to_bytes(2, "big") for stream in streams[:-1]) + b"".join(streams)
+
+
+def _start(mode: int, chunk: bytes) -> bytes:
+    return bytes([mode]) + (len(chunk) - 1).to_bytes(2, "big")
+
+
+def _shorter(chunk: bytes, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+    if len(head + body) < 1 + len(chunk):
+        return head, body
+    return bytes([STORED]), chunk
 
 
 def pack(chunk: bytes) -> tuple[bytes, bytes]:
-    """(head, body) of a packed chunk; stored where that is no longer."""
-    if chunk:
-        lengths = huffman_lengths(Counter(chunk))
-        head = bytes([HUFFMAN]) + (len(chunk) - 1).to_bytes(2, "big")
-        head += to_bytes(write_lengths(lengths))
-        body = b"" if len(set(chunk)) == 1 else _write_streams(chunk, canonical(lengths))
-        if len(head + body) < 1 + len(chunk):
-            return head, body
-    return bytes([STORED]), chunk
+    """(head, body) of a packed chunk with one code; stored where that is no longer."""
+    if not chunk:
+        return bytes([STORED]), chunk
+    lengths = huffman_lengths(Counter(chunk))
+    head = _start(ONE_CODE, chunk) + to_bytes(write_lengths(lengths))
+    body = b""
+    if len(set(chunk)) > 1:
+        body = _write_streams(_parts(chunk), [canonical(lengths)], [0] * 256)
+    return _shorter(chunk, head, body)
+
+
+def several_codes(count: int) -> Callable[[bytes], tuple[bytes, bytes]]:
+    """A packer with 2..8 codes: the n-th most frequent value has the class n modulo `count`."""
+
+    def packed(chunk: bytes) -> tuple[bytes, bytes]:
+        if not chunk:
+            return bytes([STORED]), chunk
+        classes = [0] * 256
+        for rank, (value, _) in enumerate(Counter(chunk).most_common()):
+            classes[value] = rank % count
+        counts: list[Counter[int]] = [Counter() for _ in range(count)]
+        for part in _parts(chunk):
+            for before, value in pairwise(b"\0" + part):
+                counts[classes[before]][value] += 1
+        # a code that nothing follows still needs a value
+        codes = [huffman_lengths(counter or Counter(chunk[:1])) for counter in counts]
+        bits = gamma(count - 1) + "".join(write_lengths(lengths) for lengths in codes)
+        for value in range(256):
+            if value == 0 or any(lengths[value] for lengths in codes):
+                bits += f"{classes[value]:0{(count - 1).bit_length()}b}"[::-1]
+        body = _write_streams(_parts(chunk), [canonical(lengths) for lengths in codes], classes)
+        return _shorter(chunk, _start(SEVERAL_CODES, chunk) + to_bytes(bits), body)
+
+    return packed

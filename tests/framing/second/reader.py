@@ -44,7 +44,8 @@ class Header:
 class Received:
     """A whole transfer; `signer` and `signed` are None for one without a signature.
 
-    `keys_agree` tells whether the keys objects that came hold what the blocks hold.
+    `keys_agree` tells whether the keys objects that came hold what the blocks hold, `modes` how
+    the chunks were packed.
     """
 
     header: Header
@@ -52,6 +53,7 @@ class Received:
     signer: bytes | None
     signed: int | None
     keys_agree: bool
+    modes: tuple[int, ...]
 
 
 def _suite(transfer: bytes, body: bytes, keys: Keys) -> tuple[Suite, int, list[tuple[int, bytes]]]:
@@ -142,14 +144,14 @@ def read_trailer(transfer: bytes, header: bytes, suite: Suite, body: bytes) -> T
     )
 
 
-def _file(header: Header, trailer: Trailer, chunks: list[bytes]) -> bytes:
-    """The file of the bodies of all chunk records."""
+def _file(header: Header, trailer: Trailer, chunks: list[bytes]) -> tuple[bytes, tuple[int, ...]]:
+    """The file of the bodies of all chunk records, and the modes they are packed in."""
     if len(chunks) != trailer.chunks or not chunks:
         raise RefusedError("chunks that are missing or too many")
     if len(trailer.tables) != (len(chunks) if header.encrypt_first else 0):
         raise RefusedError("code tables that are missing or too many")
     full = SEALED_CHUNK_BYTES if header.encrypt_first else CHUNK_BYTES
-    out = []
+    out, modes = [], []
     for i, body in enumerate(chunks):
         last = i == len(chunks) - 1
         sealed = body
@@ -157,14 +159,19 @@ def _file(header: Header, trailer: Trailer, chunks: list[bytes]) -> bytes:
             table = trailer.tables[i]
             if head_bytes(table) != len(table):
                 raise RefusedError("a code table of another length")
+            modes.append(table[0])
             sealed = unpack(table + body)
         chunk = header.suite.open(b"chunk", 256 * i + last, b"", sealed)
         if chunk is None:
             raise RefusedError("a chunk that was changed or moved")
-        out.append(chunk if header.encrypt_first else unpack(chunk))
+        if header.encrypt_first:
+            out.append(chunk)
+        else:
+            out.append(unpack(chunk))
+            modes.append(chunk[0])
         if len(out[-1]) > full or (len(out[-1]) < full and not last):
             raise RefusedError("a chunk of another size")
-    return b"".join(out)
+    return b"".join(out), tuple(modes)
 
 
 def _single(found: list[tuple[int, bytes]], kind: int) -> bytes:
@@ -189,7 +196,7 @@ def open_transfer(packets: Iterable[bytes], keys: Keys = NOBODY, now: int = 0) -
     trailer = read_trailer(transfer.identity, body, header.suite, end)
     if trailer.blocks != len(blocks):
         raise RefusedError("blocks that are missing or too many")
-    file = _file(header, trailer, [body for _, body in found[1:-1]])
+    file, modes = _file(header, trailer, [body for _, body in found[1:-1]])
     if len(file) != trailer.length or digest(file) != trailer.sha256:
         raise RefusedError("a file of another digest")
     if header.size not in (None, len(file)):
@@ -198,4 +205,4 @@ def open_transfer(packets: Iterable[bytes], keys: Keys = NOBODY, now: int = 0) -
         records(data) == [(HEADER, body), (TRAILER, end)][: 1 + (number == KEYS_WITH_TRAILER)]
         for number, data in transfer.keys().items()
     )
-    return Received(header, file, trailer.signer, trailer.signed, keys_agree)
+    return Received(header, file, trailer.signer, trailer.signed, keys_agree, modes)

@@ -52,8 +52,8 @@ class Letter:
     """What to send and how; without stanzas it is plain.
 
     `most` bounds the bytes of a block. The rest is for transfers that no sender writes: further
-    fields before those of the metadata and before the signature, another size of chunks, another
-    packer, and blocks to be changed before they are sent.
+    fields before those of the metadata and before the signature, no code tables, another size of
+    chunks, another packer, and blocks to be changed before they are sent.
     """
 
     file: bytes
@@ -69,6 +69,7 @@ class Letter:
     most: int = MAX_BLOCK
     metadata: bytes = b""
     trailer: bytes = b""
+    tables: bool = True
     chunk_bytes: int | None = None
     packer: Callable[[bytes], tuple[bytes, bytes]] = pack
     change: Callable[[list[bytes]], list[bytes]] = list
@@ -139,7 +140,7 @@ def write(letter: Letter, random: Random) -> list[bytes]:
     suite, header = _header(letter, transfer, random)
     bodies, tables = _chunks(letter, suite)
     inner = len(bodies).to_bytes(4, "big") + len(letter.file).to_bytes(8, "big")
-    inner += digest(letter.file) + tables + letter.trailer
+    inner += digest(letter.file) + (tables if letter.tables else b"") + letter.trailer
     trailer_bytes = 3 + 2 + len(inner) + 16 + (107 if letter.signer else 0)
     most = min(letter.most, MAX_BLOCK, 4095 * (letter.packet_bytes - 12))
     pieces = [record(HEADER, header), *(record(CHUNK, body) for body in bodies)]

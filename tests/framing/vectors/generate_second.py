@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..second import locks, texts
+from ..second.packing import several_codes
 from ..second.writer import Letter, random_bytes, write
 
 FOLDER = Path(__file__).parent
@@ -35,6 +36,7 @@ NOTHING: Content = []
 HELLO: Content = [(b"hello, world", 1)]
 LINES: Content = [(FOX, 8)]
 SKEWED: Content = [(b"aaaaaabaaacaaaabaaaaad", 6100)]
+WORDS: Content = [(FOX + b"Pack my box with five dozen liquor jugs! ", 800)]
 FLAT: Content = [(bytes(range(256)), 12)]
 ONES: Content = [(bytes([value]), 65536) for value in b"abcdefgh"]
 
@@ -106,6 +108,18 @@ def vectors() -> dict[str, Key]:
         "empty_encrypt_first": (NOTHING, [{}], {"encrypt_first": True, "sized": False}),
         "three_chunks": (SKEWED, [{}], {"stanzas": clear, "packet_bytes": 4096}),
         "stored": (FLAT, [{}], {"sized": False, "packet_bytes": 1053}),
+        "two_codes": (LINES, [{}], {"packer": several_codes(2)}),
+        "three_codes": (ONES[:1], [{}], {"stanzas": clear, "packer": several_codes(3)}),
+        "five_codes": (
+            WORDS,
+            [IDENTITY_KEY],
+            {"stanzas": recipient, "packer": several_codes(5), "packet_bytes": 1053},
+        ),
+        "eight_codes_encrypt_first_plain": (
+            WORDS,
+            [{}],
+            {"packer": several_codes(8), "encrypt_first": True, "packet_bytes": 1053, **signed},
+        ),
         "eight_blocks": (ONES, [{}], {"stanzas": clear, "packet_bytes": 64, "most": 100}),
     }
     return {
