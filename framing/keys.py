@@ -51,7 +51,8 @@ _WAYS = {
 class PrivateKey:
     """An X25519 private key (32 bytes).
 
-    set_id  of a split key (16 bytes); None for an identity or a one-time key
+    set_id  of a key that was joined from shares (16 bytes): it opens what was sent to these
+            shares, and nothing else is tried with it; None for an identity or a one-time key
     spent   called after a whole, verified reception that this key opened
     """
 
@@ -170,7 +171,7 @@ def _by_private_keys(
         head, enc, masked = body[:at], body[at : at + X25519_BYTES], body[at + X25519_BYTES :]
         info = recipient_info(transfer) if kind == RECIPIENT else shares_info(transfer, head)
         for key in ring.private_keys():
-            if key.set_id != (None if kind == RECIPIENT else head[:SET_BYTES]):
+            if key.set_id is not None and key.set_id != head[:SET_BYTES]:
                 continue
             pad = receiver_pad(key.imported, enc, info)
             if pad is not None:
@@ -187,7 +188,7 @@ def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockErr
         PASSPHRASE: bool(ring.keys.passphrases),
         RECIPIENT: any(key.set_id is None for key in private),
         RSA_OAEP: bool(ring.keys.rsa),
-        SHARES: any(key.set_id is not None for key in private),
+        SHARES: bool(private),
     }
     tried = any(there[kind] for kind in kinds)
     if kinds == {PASSPHRASE}:

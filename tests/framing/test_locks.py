@@ -68,8 +68,9 @@ def test_rsa(kit, tmp_path, rsa):
 def test_shares(kit, tmp_path, ann, board):
     identity, parts, public = board
     packets = list(kit.send(b"hello", key=framing.SharesRecipient(public)))
-    refused = receive(kit, tmp_path, packets, private((identity.x25519,)))
-    assert "for 3 of the 5 shares" in refused.reason
+    for opening in (framing.Keys(), private((ann.x25519,)), private((identity.x25519, bytes(16)))):
+        assert "for 3 of the 5 shares" in receive(kit, tmp_path, packets, opening).reason
+    assert receive(kit, tmp_path / "identity", packets, private((identity.x25519,))).size == 5
     joined = shares.join(parts[2:])
     opening = private((ann.x25519,), (joined.x25519, public.set_id))
     assert receive(kit, tmp_path, packets, opening).path.read_bytes() == b"hello"
