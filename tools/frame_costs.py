@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ LOCKED = framing.Passphrase("correct horse", cost=10)  # its cost is not on the 
 
 def sent(data: bytes, key: framing.KeyChoice, packet_bytes: int, **options: object) -> framing.Plan:
     """The plan of a transfer, without repair symbols unless asked for."""
-    settings = {"repair": 0.0, "media": "image/png"} | options
+    settings: dict[str, Any] = {"repair": 0.0, "media": "image/png"} | options
     outgoing = framing.Outgoing(
         io.BytesIO(data), name=NAME, key=key, packet_bytes=packet_bytes, size=len(data), **settings
     )
