@@ -1,5 +1,7 @@
 """What is taken once, until when, and from whom."""
 
+import hashlib
+
 import pytest
 
 import framing
@@ -80,6 +82,25 @@ def test_a_renamed_copy_is_found_again(kit, tmp_path):
     path = only(kit.receive(framing.Inbox(tmp_path), packets)).path
     assert path.name == "photo (1).png"
     assert only(kit.receive(framing.Inbox(tmp_path), packets)).path == path
+
+
+def test_a_file_that_was_made_of_the_received_one_is_found(kit, tmp_path):
+    """As the program does with packed pictures: the received file goes, another one stays."""
+    packets = list(kit.send(b"packed", name="photo.packed"))
+
+    def receive():
+        inbox = framing.Inbox(tmp_path, naming=lambda name, media: name.replace("packed", "png"))
+        return inbox, only(kit.receive(inbox, packets))
+
+    inbox, received = receive()
+    received.path.unlink()
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(b"unpacked")
+    assert receive()[1].path is None  # nobody has said so yet
+    inbox.replaced(received, hashlib.sha256(b"unpacked").digest())
+    assert (receive()[1].name, receive()[1].path) == ("photo.png", picture)
+    picture.write_bytes(b"changed")
+    assert receive()[1].path is None
 
 
 def test_without_the_key_nobody_learns_where_the_file_is(kit, tmp_path):

@@ -1,5 +1,6 @@
 """The commands of `dialtone key`, as people and programs use them."""
 
+import io
 import os
 import pty
 import stat
@@ -265,6 +266,18 @@ def test_a_wrong_passphrase_of_an_identity(be, dialtone, secret, tmp_path):
         assert answer.code == 3
         assert "the passphrase does not open the identity me" in answer.err
         assert "new secret" not in answer.err
+
+
+def test_without_a_terminal(be, dialtone, tmp_path, monkeypatch):
+    be("ann")
+    signing = ("send", be("ann"), "--plain", "--sign", "-o", tmp_path / "x.wav", "--json")
+    assert "--identity-passphrase-file" in dialtone(*signing).event("error")["hint"]
+    for typed, code in (("one\none\n", 0), ("one\ntwo\n", 2), ("\n\n", 2), ("", 2)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert dialtone("key", "new", f"k{len(typed)}{code}").code == code
+    assert {row["name"] for row in dialtone("key", "list", "--json").events} == {
+        "me", "bob", "k80",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,12 @@ def test_a_one_time_key_opens_once(be, dialtone, send, receive, tmp_path):
     be("ann")
     receive(second, "--identity-passphrase-file", secret)
     assert len(list(own.iterdir())) == 1
+    repeated = dialtone(
+        "receive", second, "-d", tmp_path / "in0", "--identity-passphrase-file", secret, "--json"
+    )
+    assert repeated.code == 1
+    assert "was received before" in repeated.event("error")["error"]
+    assert "one-time" in repeated.event("error")["hint"]
     receive(second, "--identity-passphrase-file", secret, code=3)
     receive(first, "--identity-passphrase-file", secret)
     assert list(own.iterdir()) == []

@@ -72,11 +72,9 @@ def add_key(name: str, word: str, out: Output) -> None:
             f"{name} has another key: {there.key.fingerprint}, not {sheet.key.fingerprint}",
             "if it really changed, ask by voice, and add the new one under another name",
         )
-    if there is None and sheet.key is None:
-        raise Failure("there is no public key in it", "one-time keys belong to a key: add that one")
     key = there.key if there else sheet.key
     if key is None:
-        raise RuntimeError("neither an old nor a new key")
+        raise Failure("there is no public key in it", "one-time keys belong to a key: add that one")
     _check_owner(sheet, key)
     contact = there or store.add_contact(name, key)
     publics = [public for _, keys in sheet.one_time for public in keys]

@@ -143,4 +143,4 @@ def _of_items(texts: Iterator[str]) -> Sheet:
 def _decoded(data: bytes, where: str) -> str:
     if len(data) > _BYTES_MAX:
         raise Failure(f"{where}: this is too long to be a key", "give the file of a key")
-    return data.decode(errors="replace")
+    return data.decode("utf-8-sig", errors="replace")

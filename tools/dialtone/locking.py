@@ -282,10 +282,13 @@ def _signer(options: LockOptions) -> "tuple[framing.Identity | None, str | None]
             "sign as another one with --identity",
             ExitCode.KEY,
         )
-    file = options.identity_passphrase_file
-    secret = (
-        passphrases.ask(f"Passphrase of {own.name}: ")
-        if file is None
-        else passphrases.from_file(file)
-    )
+    if options.identity_passphrase_file is not None:
+        secret = passphrases.from_file(options.identity_passphrase_file)
+    elif passphrases.terminal():
+        secret = passphrases.ask(f"Passphrase of {own.name}: ")
+    else:  # standard input may be the file that is sent
+        raise Failure(
+            f"there is no terminal to ask for the passphrase of {own.name} on",
+            "give it with --identity-passphrase-file FILE",
+        )
     return unlock(own, secret), own.name

@@ -1,6 +1,7 @@
 """Passphrases: from a file, or asked for on the terminal; never from the command line."""
 
 import os
+import sys
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,17 +43,11 @@ def from_file(path: Path) -> bytes:
 
 
 def ask(prompt: str, confirm: bool = False) -> bytes:
-    """Ask on the terminal, twice where a slip of the finger would lock something for ever."""
-    import getpass
-
-    try:
-        secret = getpass.getpass(prompt)
-        if confirm and secret != getpass.getpass("Once more: "):
-            raise Failure("the two passphrases differ", "try again")
-    except EOFError:
-        raise Failure(
-            "there is no terminal to ask for a passphrase on", "give it with --passphrase-file FILE"
-        ) from None
+    """Ask on the terminal, twice where a slip of the finger would lock something for ever; where
+    there is no terminal, standard input has it, a line each. Raises Failure."""
+    secret = _line(prompt)
+    if confirm and secret != _line("Once more: "):
+        raise Failure("the two passphrases differ", "try again")
     text = unicodedata.normalize("NFC", secret)  # it does not matter which keyboard typed it
     return _checked(text.encode(errors="surrogateescape"), "the passphrase")
 
@@ -62,7 +57,20 @@ def terminal() -> bool:
     with suppress(OSError):
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
         return True
-    return False
+    return sys.stdin.isatty()
+
+
+def _line(prompt: str) -> str:
+    import getpass
+
+    if terminal():
+        with suppress(EOFError):
+            return getpass.getpass(prompt)
+    elif line := sys.stdin.readline():
+        return line.rstrip("\r\n")
+    raise Failure(
+        "there is no terminal to ask for a passphrase on", "give it with --passphrase-file FILE"
+    )
 
 
 def _checked(secret: bytes, where: str) -> bytes:

@@ -168,15 +168,16 @@ class Report:
             self.arrived += 1
             self.out.say(f"{repeated.path} was received before, on {at}")
             return
-        self._failures.append(
-            Failure(
-                f"{repeated.name or f'transfer {repeated.transfer_id}'} was received before, on "
-                f"{at}, and its file is not where it was put",
-                "--again takes it once more",
-                ExitCode.INCOMPLETE,
-                **facts,
+        if repeated.name is not None:
+            reason = f"{repeated.name} was received before, on {at}, and is not there any more"
+            hint = "--again takes it once more"
+        else:
+            reason = f"transfer {repeated.transfer_id} was received before, on {at}"
+            hint = (
+                "which file that was only its key tells, and one-time keys are gone after use; "
+                "with a key that is there --again takes it once more"
             )
-        )
+        self._failures.append(Failure(reason, hint, ExitCode.INCOMPLETE, **facts))
 
     def _reject(self, refused: "framing.Refused") -> None:
         code = KIND_CODES.get(refused.kind, ExitCode.INCOMPLETE)
