@@ -253,7 +253,19 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def bundle(*keys: bytes) -> bytes:
+    """Data of a signed bundle."""
+    return texts.data_of(texts.onetime(texts.Identity(SEED), keys), "onetime")
+
+
 BAD = {
+    "bundle without keys": ("onetime", bundle()),
+    "bundle with a key twice": ("onetime", bundle(*[public_key(ONE_TIME)] * 2)),
+    "bundle with a key of small order": ("onetime", bundle(public_key(ONE_TIME), bytes(32))),
+    "key of small order": ("key", b"\1" + bytes(32) + SIGNER.public.ed25519),
+    "split key of small order": ("key", b"\2\1" + bytes(47) + b"\2\3"),
+    "key that is no point": ("key", SIGNER.public.data[:33] + b"\2" + bytes(31)),
+    "key that is not reduced": ("key", SIGNER.public.data[:33] + b"\xff" * 31 + b"\x7f"),
     "identity of another version": ("identity", b"\2" + IDENTITY[1:]),
     "identity with c = 0": ("identity", b"\1\0" + IDENTITY[2:]),
     "identity with c = 16": ("identity", b"\1\x10" + IDENTITY[2:]),

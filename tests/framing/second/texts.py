@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .hpke import hkdf, public_key
+from .hpke import hkdf, public_key, receive
 from .packets import RefusedError
 
 PREFIXES = tuple(f"dialtone-{word}-" for word in ("key", "identity", "share", "onetime", "revoked"))
@@ -34,8 +34,11 @@ def to_text(prefix: str, data: bytes) -> str:
 
 def from_text(text: str) -> tuple[str, bytes]:
     """Prefix and data of a text."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    joined = "".join("".join(lines).split()).lower()
+    if len(text) > 65536:
+        raise RefusedError("a text that is too long")
+    lines = [line.strip(" \t") for line in text.replace("\r", "\n").split("\n")]
+    joined = "".join(line for line in lines if not line.startswith("#"))
+    joined = joined.replace(" ", "").replace("\t", "").lower()
     for prefix in PREFIXES:
         if joined.startswith(prefix):
             coded = joined.removeprefix(prefix).upper()
@@ -100,6 +103,22 @@ def data_of(text: str, word: str) -> bytes:
     return data
 
 
+def check_agreement_key(key: bytes) -> None:
+    """Refuse an X25519 key of small order: what is agreed with it is zero."""
+    if receive(bytes(32), key, b"", b"", 32) is None:
+        raise RefusedError("a key of small order")
+
+
+def check_point(key: bytes) -> None:
+    """Refuse an Ed25519 key that is no point (RFC 8032, 5.1.3)."""
+    prime = 2**255 - 19
+    d = -121665 * pow(121666, -1, prime)
+    sign, y = key[31] >> 7, int.from_bytes(key, "little") % 2**255
+    square = (y * y - 1) * pow(d * y * y + 1, -1, prime) % prime
+    if y >= prime or pow(square, (prime - 1) // 2, prime) > 1 or (square == 0 and sign):
+        raise RefusedError("a key that is no point")
+
+
 def read_public(text: str) -> bytes:
     """Data of a public key of either kind."""
     data = data_of(text, "key")
@@ -107,6 +126,9 @@ def read_public(text: str) -> bytes:
         split = data[:1] == b"\2" and len(data) == 51
         if not (split and 2 <= data[49] <= data[50]):
             raise RefusedError("a public key that this page does not know")
+    check_agreement_key(data[1:33])
+    if data[0] == 1:
+        check_point(data[33:])
     return data
 
 
@@ -258,7 +280,12 @@ def read_onetime(text: str) -> tuple[bytes, list[bytes]]:
     if len(data) < 34 or data[0] != 1 or len(data) != 34 + 32 * data[33] + 64:
         raise RefusedError("one-time keys that this page does not know")
     check_signature(data[1:33], data[-64:], b"dialtone 2 one-time keys" + data[:-64])
-    return data[1:33], [data[i : i + 32] for i in range(34, len(data) - 64, 32)]
+    keys = [data[i : i + 32] for i in range(34, len(data) - 64, 32)]
+    if not keys or len(set(keys)) < len(keys):
+        raise RefusedError("one-time keys that are none, or not all different")
+    for key in keys:
+        check_agreement_key(key)
+    return data[1:33], keys
 
 
 def revocation(identity: Identity, time: int) -> str:
