@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet timing lint format clean
+.PHONY: demo test bench curves quiet tamper timing lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -24,6 +24,10 @@ curves: $(VENV)/.runtime
 # What the receiver takes for a signal in six hours of other sounds. SOUNDS="FOLDER ..." adds files.
 quiet: $(VENV)/.runtime
 	$(BIN)/python tools/false_detections.py $(SOUNDS)
+
+# A transfer damaged in every place: the exact file or a named refusal. Half an hour on two cores.
+tamper: $(VENV)/.runtime
+	$(BIN)/python tools/tampering.py
 
 # Where the receiver's time goes: a table and modem/receiver_profile.png.
 timing: $(VENV)/.runtime
