@@ -172,8 +172,8 @@ class TransferSpool:
             raise StorageError.of("cannot read the spool", error) from error
 
     def drop(self, key: ObjectKey) -> None:
-        """Forget the packets of one object."""
-        with contextlib.suppress(FileNotFoundError):
+        """Forget the packets of one object. What cannot be removed goes with the transfer."""
+        with contextlib.suppress(OSError):
             self._packets_path(key).unlink()
 
     def store_block(self, number: int, data: bytes) -> None:
@@ -207,7 +207,8 @@ class TransferSpool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
         if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
         return data[_CRC_BYTES:]
 
