@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet timing huffman lint format clean
+.PHONY: demo test bench curves quiet tamper timing huffman costs lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -25,6 +25,10 @@ curves: $(VENV)/.runtime
 quiet: $(VENV)/.runtime
 	$(BIN)/python tools/false_detections.py $(SOUNDS)
 
+# A transfer damaged in every place: the exact file or a named refusal. Half an hour on two cores.
+tamper: $(VENV)/.runtime
+	$(BIN)/python tools/tampering.py
+
 # Where the receiver's time goes: a table and modem/receiver_profile.png.
 timing: $(VENV)/.runtime
 	$(BIN)/python tools/receiver_profile.py --draw
@@ -32,6 +36,10 @@ timing: $(VENV)/.runtime
 # The Huffman coder's speed and size beside zlib's. FILES="FILE ..." measures with these instead.
 huffman: $(VENV)/.runtime
 	$(BIN)/python tools/huffman_bench.py $(FILES)
+
+# What the frame layer costs in bytes, by packet size, lock and order.
+costs: $(VENV)/.runtime
+	$(BIN)/python tools/frame_costs.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
     ROOT/<transfer>-<packet bytes>/<object>-<k>.packets   packets one after the other
     ROOT/<transfer>-<packet bytes>/<object>.block         a rebuilt data block behind its CRC-32
+    ROOT/<transfer>-<packet bytes>.over                   a transfer that is being removed
     ROOT/delivered                                        what was delivered already (replay.py)
 
 A packet is written with one append and no buffer, so it outlives the process; a record that a
@@ -28,6 +29,7 @@ _OBJECT_NAMES = {packet.HEADER: "header", packet.TRAILER: "trailer"}
 _NUMBERS = {name: number for number, name in _OBJECT_NAMES.items()}
 _CRC_BYTES = 4
 _MEMORY = "delivered"
+_OVER = ".over"
 
 
 class ObjectKey(NamedTuple):
@@ -53,6 +55,11 @@ def write_all(handle: int, data: bytes | memoryview) -> None:
         view = view[os.write(handle, view) :]
 
 
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # `ignore_errors` does not cover all of them
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Spool:
     """All transfers below one folder, which is made when the first packet comes."""
 
@@ -60,7 +67,7 @@ class Spool:
         self._root = root
 
     def transfers(self) -> list[TransferSpool]:
-        """What earlier runs left."""
+        """What earlier runs left; transfers that they were just removing are removed."""
         found = []
         try:
             names = sorted(entry.name for entry in os.scandir(self._root))
@@ -69,10 +76,17 @@ class Spool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
         for name in names:
-            transfer, _, size = name.partition("-")
+            transfer, _, size = name.removesuffix(_OVER).partition("-")
             with contextlib.suppress(ValueError):
                 stored = TransferSpool(self._root, bytes.fromhex(transfer), int(size))
-                if len(stored.transfer) == packet.ID_BYTES and stored.packet_bytes in packet.SIZES:
+                if (
+                    len(stored.transfer) != packet.ID_BYTES
+                    or stored.packet_bytes not in packet.SIZES
+                ):
+                    continue
+                if name.endswith(_OVER):
+                    _remove(self._root / name)
+                else:
                     found.append(stored)
         return found
 
@@ -172,8 +186,8 @@ class TransferSpool:
             raise StorageError.of("cannot read the spool", error) from error
 
     def drop(self, key: ObjectKey) -> None:
-        """Forget the packets of one object."""
-        with contextlib.suppress(FileNotFoundError):
+        """Forget the packets of one object. What cannot be removed goes with the transfer."""
+        with contextlib.suppress(OSError):
             self._packets_path(key).unlink()
 
     def store_block(self, number: int, data: bytes) -> None:
@@ -207,12 +221,17 @@ class TransferSpool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
         if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
         return data[_CRC_BYTES:]
 
     def delete(self) -> None:
-        """Forget the transfer. What cannot be removed is left: the transfer itself is over."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Forget the transfer, all of it at once. What cannot be removed is left."""
+        over = self._folder.with_name(self._folder.name + _OVER)
+        with contextlib.suppress(OSError):
+            self._folder.rename(over)
+        for folder in (over, self._folder):
+            _remove(folder)
         with contextlib.suppress(OSError):
             self._root.rmdir()
