@@ -112,7 +112,10 @@ class TransferSpool:
         for path in self._listing("*.packets"):
             name, _, k = path.stem.partition("-")
             with contextlib.suppress(ValueError):
-                keys.append(ObjectKey(_NUMBERS[name] if name in _NUMBERS else int(name), int(k)))
+                key = ObjectKey(_NUMBERS[name] if name in _NUMBERS else int(name), int(k))
+                # Other files than our own may lie here, and numbers can be written in many ways.
+                if Path(self._log_name(key)) == path and packet.is_object(key.number, key.k):
+                    keys.append(key)
         return keys
 
     def blocks(self) -> list[int]:
@@ -120,7 +123,9 @@ class TransferSpool:
         numbers = []
         for path in self._listing("*.block"):
             with contextlib.suppress(ValueError):
-                numbers.append(int(path.stem))
+                number = int(path.stem)
+                if self._block_path(number) == path and number in range(packet.BLOCKS_MAX):
+                    numbers.append(number)
         return numbers
 
     def _listing(self, pattern: str) -> list[Path]:
@@ -172,12 +177,12 @@ class TransferSpool:
             raise StorageError.of("cannot read the spool", error) from error
 
     def drop(self, key: ObjectKey) -> None:
-        """Forget the packets of one object."""
-        with contextlib.suppress(FileNotFoundError):
+        """Forget the packets of one object. What cannot be removed goes with the transfer."""
+        with contextlib.suppress(OSError):
             self._packets_path(key).unlink()
 
     def store_block(self, number: int, data: bytes) -> None:
-        """Keep a rebuilt block and remove the packets it came from."""
+        """Keep a rebuilt block; the packets it came from can go then."""
         path = self._block_path(number)
         part = path.with_suffix(".part")
         try:
@@ -193,9 +198,6 @@ class TransferSpool:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise StorageError.of("cannot store a received block", error) from error
-        for key in self.objects():
-            if key.number == number:
-                self.drop(key)
 
     def block(self, number: int) -> bytes | None:
         """A block, or None (and the block is gone) where the disk gave something else back."""
@@ -207,7 +209,8 @@ class TransferSpool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
         if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
         return data[_CRC_BYTES:]
 
