@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet timing lint format clean
+.PHONY: demo test bench curves quiet timing huffman lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -28,6 +28,10 @@ quiet: $(VENV)/.runtime
 # Where the receiver's time goes: a table and modem/receiver_profile.png.
 timing: $(VENV)/.runtime
 	$(BIN)/python tools/receiver_profile.py --draw
+
+# The Huffman coder's speed and size beside zlib's. FILES="FILE ..." measures with these instead.
+huffman: $(VENV)/.runtime
+	$(BIN)/python tools/huffman_bench.py $(FILES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

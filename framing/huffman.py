@@ -1,7 +1,9 @@
 """Canonical Huffman coding of chunks of at most 64 KiB; raw where that is smaller.
 
 Packed chunk   mode (1): 0 raw, the plaintext follows
-               mode (1): 1 Huffman: size - 1 (2), code lengths (bits), stream lengths, streams
+               mode (1): 1 one code: size - 1 (2), code lengths (bits), stream lengths, streams
+               mode (1): 2 several codes: as mode 1, with the lengths of 2 to 8 codes and the
+                         class of each byte value, which chooses the code of the byte after it
 Bits fill bytes from the least significant upwards, codes enter with their first bit lowest.
 A chunk of 1024 bytes and more is cut into four quarters, each a stream of its own, so that
 four independent chains keep a superscalar core busy.
@@ -11,29 +13,63 @@ from __future__ import annotations
 
 import numpy as np
 
+from framing._huffman_classes import WEIGHTS, choose_classes, class_counts, count_pairs
+from framing._huffman_codes import (
+    CLASSES_MAX,
+    I32,
+    LENGTH_MAX,
+    TABLE_BYTES_MAX,
+    U8,
+    canonical_codes,
+    plan_lengths,
+    read_classes,
+    read_lengths,
+    write_classes,
+    write_lengths,
+)
 from framing._huffman_kernels import (
     STREAMS,
-    TABLE_BYTES_MAX,
-    canonical_codes,
     decode_streams,
+    decoding_table,
     encode_streams,
-    plan_lengths,
-    read_lengths,
     stream_words,
-    write_lengths,
 )
 from framing.errors import MalformedError
 
 CHUNK_BYTES = 1 << 16
 _FOUR_STREAMS_FROM = 1024
 
-STORED = b"\x00"
-_HUFFMAN = b"\x01"
+STORED, _ONE_CODE, _SEVERAL_CODES = b"\x00", b"\x01", b"\x02"
 _SIZE_BYTES = 2
 
 
 def _stream_count(size: int) -> int:
     return STREAMS if size >= _FOUR_STREAMS_FROM else 1
+
+
+class _Plan:
+    """The codes for a chunk, and what it takes with them.
+
+    lengths  (classes, 256) uint8
+    table    the lengths and classes as they are written
+    bits     of all codes of the chunk
+    """
+
+    def __init__(self, counts: I32, kinds: U8) -> None:
+        classes = len(counts)
+        self.kinds = kinds
+        self.lengths = np.empty((classes, 256), np.uint8)
+        self.bits = plan_lengths(counts, self.lengths)
+        table = np.zeros(TABLE_BYTES_MAX, np.uint8)
+        if classes == 1:
+            table_bits = write_lengths(self.lengths[0], table, 0)
+        else:
+            table_bits = write_classes(self.lengths, kinds, table)
+        self.table = table[: (table_bits + 7) // 8].tobytes()
+
+    @property
+    def size(self) -> int:
+        return len(self.table) + (self.bits + 7) // 8
 
 
 def pack(chunk: bytes) -> bytes:
@@ -54,29 +90,43 @@ def pack_parts(chunk: bytes) -> tuple[bytes, bytes]:
         return STORED, b""
     data = np.frombuffer(chunk, np.uint8)
     streams = _stream_count(data.size)
-    code_lengths = np.empty(256, np.uint8)
-    symbols, payload_bits = plan_lengths(data, code_lengths)
-    table = np.zeros(TABLE_BYTES_MAX, np.uint8)
-    table_bytes = (write_lengths(code_lengths, table) + 7) // 8
-    beside = 1 + _SIZE_BYTES + table_bytes + 2 * (streams - 1)
-    if beside + payload_bits // 8 + streams >= data.size:
+    plan = _plan(data, streams)
+    beside = 1 + _SIZE_BYTES + 2 * (streams - 1) + streams - 1
+    if beside + plan.size >= data.size:
         return STORED, chunk
-    head = b"".join(
-        (_HUFFMAN, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), table[:table_bytes].tobytes())
-    )
-    body = []
-    if symbols > 1:
-        codes = np.zeros(256, np.uint32)
-        canonical_codes(code_lengths, codes)
-        capacity = stream_words(data.size, streams)
-        words = np.empty(capacity * streams, np.uint32)
-        lengths = np.empty(streams, np.int64)
-        encode_streams(data, codes, capacity, words, lengths)
-        body += [int(length).to_bytes(2, "big") for length in lengths[:-1]]
-        for i, length in enumerate(lengths.tolist()):
-            stream = words[i * capacity : i * capacity + (length + 3) // 4]
-            body.append(stream.astype("<u4", copy=False).tobytes()[:length])
-    return head, b"".join(body)
+    mode = _ONE_CODE if len(plan.lengths) == 1 else _SEVERAL_CODES
+    head = b"".join((mode, (data.size - 1).to_bytes(_SIZE_BYTES, "big"), plan.table))
+    if mode == _ONE_CODE and not plan.bits:
+        return head, b""
+    return head, _encode(data, streams, plan)
+
+
+def _plan(data: U8, streams: int) -> _Plan:
+    pairs = np.zeros((256, 256), np.uint32)
+    count_pairs(data, streams, pairs)
+    kinds = np.zeros(256, np.uint8)
+    classes = choose_classes(pairs, kinds, WEIGHTS)
+    counts = np.zeros((classes, 256), np.int32)
+    class_counts(pairs, kinds, counts)
+    one = _Plan(counts.sum(axis=0, keepdims=True, dtype=np.int32), np.zeros_like(kinds))
+    if classes == 1:
+        return one
+    several = _Plan(counts, kinds)
+    return several if several.size < one.size else one
+
+
+def _encode(data: U8, streams: int, plan: _Plan) -> bytes:
+    codes = np.empty((len(plan.lengths), 256), np.uint32)
+    canonical_codes(plan.lengths, codes)
+    capacity = stream_words(data.size, streams)
+    words = np.empty(capacity * streams, np.uint32)
+    sizes = np.empty(streams, np.int64)
+    encode_streams(data, codes.ravel(), plan.kinds, capacity, words, sizes)
+    body = [int(size).to_bytes(2, "big") for size in sizes[:-1]]
+    for i, size in enumerate(sizes.tolist()):
+        stream = words[i * capacity : i * capacity + (size + 3) // 4]
+        body.append(stream.astype("<u4", copy=False).tobytes()[:size])
+    return b"".join(body)
 
 
 def unpack(packed: bytes) -> bytes:
@@ -84,42 +134,50 @@ def unpack(packed: bytes) -> bytes:
     mode, body = packed[:1], packed[1:]
     if mode == STORED and len(body) <= CHUNK_BYTES:
         return body
-    if mode != _HUFFMAN or len(body) <= _SIZE_BYTES:
+    if mode not in (_ONE_CODE, _SEVERAL_CODES) or len(body) <= _SIZE_BYTES:
         raise MalformedError
     size = int.from_bytes(body[:_SIZE_BYTES], "big") + 1
     data = np.frombuffer(body, np.uint8)[_SIZE_BYTES:]
-    code_lengths = np.zeros(256, np.uint8)
-    used, symbols, only = read_lengths(data, code_lengths)
-    if used < 0:
+    lengths = np.zeros((CLASSES_MAX, 256), np.uint8)
+    kinds = np.zeros(256, np.uint8)
+    classes, symbols = 1, 0
+    if mode == _ONE_CODE:
+        bits, symbols = read_lengths(data, 0, lengths[0])
+    else:
+        bits, classes = read_classes(data, lengths, kinds)
+    if bits < 0 or (bits % 8 and data[bits // 8] >> bits % 8):
         raise MalformedError
+    data = data[(bits + 7) // 8 :]
     if symbols == 1:
-        if used != data.size:
+        if data.size:
             raise MalformedError
-        return bytes([only]) * size
-    return _decode(data[used:], size, code_lengths)
+        return bytes([int(lengths[0].argmax())]) * size
+    return _decode(data, size, lengths[:classes], kinds)
 
 
-def _decode(data: np.ndarray, size: int, code_lengths: np.ndarray) -> bytes:
-    streams = _stream_count(size)
-    codes = np.zeros(256, np.uint32)
+def _decode(data: U8, size: int, code_lengths: U8, kinds: U8) -> bytes:
+    codes = np.empty((len(code_lengths), 256), np.uint32)
     if not canonical_codes(code_lengths, codes):
         raise MalformedError
-    lengths = np.empty(streams, np.int64)
+    table = np.empty(len(codes) << LENGTH_MAX, np.uint16)
+    decoding_table(code_lengths, codes.ravel(), kinds, table)
+    streams = _stream_count(size)
+    sizes = np.empty(streams, np.int64)
     at = 2 * (streams - 1)
     if data.size < at:
         raise MalformedError
     for i in range(streams - 1):
-        lengths[i] = int(data[2 * i]) << 8 | int(data[2 * i + 1])
-    lengths[-1] = data.size - at - lengths[:-1].sum()
+        sizes[i] = int(data[2 * i]) << 8 | int(data[2 * i + 1])
+    sizes[-1] = data.size - at - sizes[:-1].sum()
     capacity = stream_words(size, streams)
-    if lengths.min() < 0 or lengths.max() > 4 * (capacity - 2):
+    if sizes.min() < 0 or sizes.max() > 4 * (capacity - 2):
         raise MalformedError
     padded = np.zeros(4 * capacity * streams, np.uint8)
-    for i, length in enumerate(lengths.tolist()):
+    for i, length in enumerate(sizes.tolist()):
         padded[4 * i * capacity : 4 * i * capacity + length] = data[at : at + length]
         at += length
     words = padded.view("<u4").astype(np.uint32, copy=False)
     out = np.empty(size, np.uint8)
-    if not decode_streams(words, lengths, codes, capacity, out):
+    if not decode_streams(words, sizes, table, int(kinds[0]), capacity, out):
         raise MalformedError
     return out.tobytes()

@@ -1,6 +1,8 @@
 """The Huffman coder against theory, and against hostile input."""
 
+import argparse
 import heapq
+import inspect
 import itertools
 
 import numpy as np
@@ -9,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framing import huffman
-from framing._huffman_kernels import (
+from framing._huffman_classes import WEIGHTS, choose_classes, class_counts, count_pairs
+from framing._huffman_codes import (
+    CLASSES_MAX,
     LENGTH_MAX,
     TABLE_BYTES_MAX,
     canonical_codes,
     plan_lengths,
+    read_classes,
     read_lengths,
+    write_classes,
     write_lengths,
 )
 from framing.errors import MalformedError
@@ -45,19 +51,49 @@ def huffman_bits(counts):
 
 
 def code_lengths(data):
-    lengths = np.zeros(256, np.uint8)
-    _, bits = plan_lengths(np.frombuffer(data, np.uint8), lengths)
-    return lengths.astype(int), bits
+    lengths = np.zeros((1, 256), np.uint8)
+    counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.int32)
+    bits = plan_lengths(counts[np.newaxis], lengths)
+    return lengths[0].astype(int), bits
 
 
-@pytest.mark.parametrize("data", [TEXT, PIXELS], ids=["text", "pixels"])
-def test_size_is_near_the_entropy(data):
+def prose(size):
+    """Sentences of the standard library's own text, as varied as written text is."""
+    return inspect.getsource(argparse).encode()[:size]
+
+
+def walk(size, spread):
+    """A grey picture's line after line: each pixel near the one before it."""
+    steps = np.random.default_rng(11).normal(0, spread, size).cumsum()
+    return (np.abs(steps.round().astype(int)) % 256).astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("data", [TEXT, prose(65536), walk(65536, 4)], ids=["a", "b", "pixels"])
+def test_bytes_with_neighbours_come_below_their_entropy(data):
     packed = huffman.pack(data)
+    assert packed[0] == 2
     assert huffman.unpack(packed) == data
-    assert len(packed) <= 1.01 * entropy_bytes(data) + 60
+    assert len(packed) < 0.95 * entropy_bytes(data)
 
 
-@pytest.mark.parametrize("data", [TEXT, PIXELS[:3000], b"abracadabra"])
+def test_independent_bytes_come_near_their_entropy():
+    packed = huffman.pack(PIXELS)
+    assert packed[0] == 1
+    assert huffman.unpack(packed) == PIXELS
+    assert len(packed) <= 1.005 * entropy_bytes(PIXELS) + 60
+
+
+@pytest.mark.parametrize("size", [40, 100, 400, 1500, 4000, 20000])
+def test_several_codes_are_no_longer_than_one(size):
+    for data in (prose(65536)[-size:], walk(size, 1), TEXT[:size]):
+        lengths, bits = code_lengths(data)
+        table = np.zeros(TABLE_BYTES_MAX, np.uint8)
+        one = (write_lengths(lengths.astype(np.uint8), table, 0) + 7) // 8 + (bits + 7) // 8
+        streams = 4 if size >= 1024 else 1
+        assert len(huffman.pack(data)) <= min(size + 1, 3 + 2 * (streams - 1) + one + streams)
+
+
+@pytest.mark.parametrize("data", [TEXT, PIXELS[:1000], b"abracadabra"])
 def test_lengths_are_those_of_huffman_where_the_bound_does_not_bite(data):
     lengths, bits = code_lengths(data)
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
@@ -137,9 +173,13 @@ def test_the_parts_make_the_packed_chunk(data):
     if head[0] == 0:
         assert (head, body) == (b"\0", data)
     else:
-        lengths = np.zeros(256, np.uint8)
-        used, _, _ = read_lengths(np.frombuffer(head[3:], np.uint8), lengths)
-        assert used == len(head) - 3
+        lengths = np.zeros((CLASSES_MAX, 256), np.uint8)
+        data = np.frombuffer(head[3:], np.uint8)
+        if head[0] == 1:
+            bits, _ = read_lengths(data, 0, lengths[0])
+        else:
+            bits, _ = read_classes(data, lengths, np.zeros(256, np.uint8))
+        assert (bits + 7) // 8 == data.size
 
 
 def test_a_chunk_is_at_most_64_kib():
@@ -162,11 +202,63 @@ def test_tables_of_lengths_come_back(depths, random):
     lengths = np.zeros(256, np.uint8)
     lengths[random.sample(range(256), len(leaves))] = leaves
     table = np.zeros(TABLE_BYTES_MAX, np.uint8)
-    used = (write_lengths(lengths, table) + 7) // 8
+    end = write_lengths(lengths, table, 5)
     again = np.zeros(256, np.uint8)
-    data = np.frombuffer(table[:used].tobytes(), np.uint8)
-    assert read_lengths(data, again)[:2] == (used, len(leaves))
+    assert read_lengths(table[: (end + 7) // 8], 5, again) == (end, len(leaves))
     assert (again == lengths).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, CLASSES_MAX), st.integers(0, 2**32))
+def test_classes_come_back(classes, seed):
+    rng = np.random.default_rng(seed)
+    lengths = np.zeros((classes, 256), np.uint8)
+    for row in lengths:
+        row[rng.permutation(256)[: 2 << rng.integers(8)]] = 1
+        row[row > 0] = np.log2(row.sum())
+    kinds = rng.integers(0, classes, 256).astype(np.uint8)
+    kinds[1:][~lengths.any(axis=0)[1:]] = 0
+    table = np.zeros(TABLE_BYTES_MAX, np.uint8)
+    end = write_classes(lengths, kinds, table)
+    again, kinds_again = np.zeros((CLASSES_MAX, 256), np.uint8), np.zeros(256, np.uint8)
+    used = table[: (end + 7) // 8]
+    assert read_classes(used, again, kinds_again) == (end, classes)
+    assert (again[:classes] == lengths).all()
+    assert (kinds_again == kinds).all()
+    assert read_classes(used[:-1], again, kinds_again)[0] == -1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 256), st.integers(1, 12), st.integers(0, 2**32), st.integers(1, 3000))
+def test_chains_of_bytes_come_back(symbols, kinds, seed, size):
+    """What follows a byte depends on its kind; some kinds have one follower only."""
+    rng = np.random.default_rng(seed)
+    share = rng.dirichlet(np.full(symbols, 0.05), kinds).cumsum(axis=1)
+    data = bytearray()
+    for u in rng.random(size):
+        row = share[data[-1] % kinds if data else 0]
+        data.append(min(int(np.searchsorted(row, u)), symbols - 1))
+    assert huffman.unpack(huffman.pack(bytes(data))) == data
+
+
+@pytest.mark.parametrize("size", [700, 5000, 65536])
+def test_classes_hold_what_their_values_are_followed_by(size):
+    data = prose(65536)[:size]
+    streams = 4 if size >= 1024 else 1
+    pairs = np.zeros((256, 256), np.uint32)
+    count_pairs(np.frombuffer(data, np.uint8), streams, pairs)
+    quarter = -(-size // streams)
+    expected = np.zeros((256, 256), int)
+    for part in (data[i : i + quarter] for i in range(0, size, quarter)):
+        for before, byte in zip(b"\0" + part, part, strict=False):
+            expected[before, byte] += 1
+    assert (pairs == expected).all()
+    kinds = np.zeros(256, np.uint8)
+    classes = choose_classes(pairs, kinds, WEIGHTS)
+    counts = np.zeros((classes, 256), np.int32)
+    class_counts(pairs, kinds, counts)
+    assert all((counts[i] == expected[kinds == i].sum(axis=0)).all() for i in range(classes))
+    assert counts.sum(axis=1).min() > 0
 
 
 def hostile(data):
@@ -180,10 +272,22 @@ def hostile(data):
 @given(st.binary(max_size=400))
 def test_hostile_bytes_are_refused_or_bounded(data):
     assert hostile(b"\x01" + data) <= 65536
+    assert hostile(b"\x02" + data) <= 65536
     assert hostile(data) <= 65536
 
 
-@pytest.mark.parametrize("data", [TEXT, PIXELS[:1500], PIXELS[:500]])
+@pytest.mark.parametrize("data", [prose(900), walk(1100, 1), PIXELS[:400]], ids=["a", "b", "c"])
+def test_every_flipped_bit_and_every_cut_is_refused_or_bounded(data):
+    packed = huffman.pack(data)
+    assert packed[0]
+    for at in range(8 * len(packed)):
+        broken = bytearray(packed)
+        broken[at >> 3] ^= 1 << (at & 7)
+        assert hostile(bytes(broken)) <= 65536
+    assert {hostile(packed[:cut]) for cut in range(len(packed))} == {0}
+
+
+@pytest.mark.parametrize("data", [TEXT, prose(65536), PIXELS[:1500], PIXELS[:500]])
 def test_changed_chunks_are_refused_or_bounded(data):
     packed = huffman.pack(data)
     rng = np.random.default_rng(3)
@@ -197,18 +301,18 @@ def test_changed_chunks_are_refused_or_bounded(data):
 
 
 def test_incomplete_and_overfull_codes_are_refused():
-    codes = np.zeros(256, np.uint32)
-    for lengths in ([1], [1, 2], [1, 1, 1], [2, 2, 2], [12] * 255):
-        table = np.zeros(256, np.uint8)
-        table[: len(lengths)] = lengths
+    codes = np.zeros((1, 256), np.uint32)
+    for lengths in ([2], [1, 2], [1, 1, 1], [2, 2, 2], [12] * 255):
+        table = np.zeros((1, 256), np.uint8)
+        table[0, : len(lengths)] = lengths
         assert not canonical_codes(table, codes)
 
 
 def test_codes_are_canonical():
     """Example of RFC 1951, section 3.2.2: lengths 3 3 3 3 3 2 4 4 for A..H."""
-    lengths = np.zeros(256, np.uint8)
-    lengths[65:73] = [3, 3, 3, 3, 3, 2, 4, 4]
-    codes = np.zeros(256, np.uint32)
+    lengths = np.zeros((1, 256), np.uint8)
+    lengths[0, 65:73] = [3, 3, 3, 3, 3, 2, 4, 4]
+    codes = np.zeros((1, 256), np.uint32)
     assert canonical_codes(lengths, codes)
-    words = [f"{codes[s] & 0xFFFF:016b}"[::-1][: codes[s] >> 16] for s in range(65, 73)]
+    words = [f"{codes[0, s] & 0xFFFF:016b}"[::-1][: codes[0, s] >> 16] for s in range(65, 73)]
     assert words == ["010", "011", "100", "101", "110", "00", "1110", "1111"]

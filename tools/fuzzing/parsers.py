@@ -111,7 +111,7 @@ def chunk(data: bytes, _: Path) -> None:
 
 
 def _content(how: Choices) -> bytes:
-    size = how.pick((0, 1, 2, 40, 1023, 1024, 1025, 5000))
+    size = how.pick((0, 1, 2, 40, 1023, 1024, 1025, 5000, 20000))
     match how.below(4):
         case 0:
             piece = how.take(how.below(64)) or b"\0"
