@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from framing import records
-from framing.cipher import ChunkOpener, Suite
+from framing.cipher import TAG_BYTES, ChunkOpener, Suite
 from framing.errors import (
     DigestError,
     MalformedError,
@@ -26,6 +26,7 @@ from framing.trailer import Trailer
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
+_BODY_MAX = len(STORED) + CHUNK_BYTES + TAG_BYTES  # to say what is wrong with one takes 256 looks
 
 
 def plaintext(
@@ -53,6 +54,8 @@ def plaintext(
                 continue
             if kind != records.CHUNK:
                 raise VersionError
+            if len(body) > _BODY_MAX:
+                raise MalformedError
             if encrypt_first:
                 # One chunk too many is for the opener to name.
                 chunk = opener.open(unpack(next(tables, STORED) + body))

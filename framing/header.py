@@ -25,6 +25,7 @@ MEDIA_MAX = 100  # characters
 _NAME, _MEDIA, _SIZE = 1, 2, 3
 _EXPIRES, _ENCRYPT_FIRST = 129, 130
 _INTEGER_BYTES_MAX = 8
+_METADATA_MAX = (1 << 16) - 1  # bytes; ours have some 300
 _CRITICAL = 0x80  # a reader that does not know a field with this bit must refuse the transfer
 
 
@@ -71,6 +72,8 @@ class Metadata:
     @classmethod
     def from_bytes(cls, data: bytes) -> Metadata:
         """Raises MalformedError or VersionError."""
+        if len(data) > _METADATA_MAX:
+            raise MalformedError
         known = dict(records.fields(data))
         if any(is_critical(tag) for tag in known.keys() - {_EXPIRES, _ENCRYPT_FIRST}):
             raise VersionError

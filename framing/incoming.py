@@ -19,6 +19,7 @@ from framing.errors import (
     StorageError,
     TooLargeError,
     TransferError,
+    VersionError,
 )
 from framing.events import Progress, Received, Repeated
 from framing.header import Header, Opened
@@ -29,30 +30,32 @@ from framing.spool import ObjectKey, TransferSpool
 from framing.trailer import Part, Trailer
 
 _PEEK_SYMBOLS = 32  # source symbols of the first block looked at for an early header
+_PAGE_BITS = 8  # log2 of the symbol ids that are remembered in one number
+_PAGE_MASK = (1 << _PAGE_BITS) - 1
+_SPARE = 3  # symbols beyond k that are used: with as many, one object in 10**7 is not solvable
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
 
 
 class _Seen:
-    """Which symbols of one object are there: a bit each."""
+    """Which symbols of one object are there: a bit each, in pages that are made when needed."""
 
     def __init__(self, k: int) -> None:
-        self._bits = bytearray()
+        self._pages: dict[int, int] = {}
         self.count = 0
         self.enough = k  # symbols at which rebuilding is tried (again)
 
     def add(self, esi: int) -> bool:
         """False where it was there already."""
-        at, bit = esi >> 3, 1 << (esi & 7)
-        if at >= len(self._bits):
-            self._bits.extend(bytes(at + 64 - len(self._bits)))
-        if self._bits[at] & bit:
+        page, bit = esi >> _PAGE_BITS, 1 << (esi & _PAGE_MASK)
+        bits = self._pages.get(page, 0)
+        if bits & bit:
             return False
-        self._bits[at] |= bit
+        self._pages[page] = bits | bit
         self.count += 1
         return True
 
     def discard(self, esi: int) -> None:
-        self._bits[esi >> 3] &= ~(1 << (esi & 7))
+        self._pages[esi >> _PAGE_BITS] &= ~(1 << (esi & _PAGE_MASK))
         self.count -= 1
 
 
@@ -77,6 +80,7 @@ class Incoming:
         self._limit = limit
         self._clock = clock
         self._objects: dict[ObjectKey, _Seen] = {}
+        self._due: set[ObjectKey] = set()  # those that can be rebuilt
         self._done: dict[int, int] = {}  # rebuilt data blocks and their source symbols
         self._first: dict[int, bytes] = {}  # the first source symbols of block 0
         self._header: bytes | None = None
@@ -84,6 +88,7 @@ class Incoming:
         self._blocks: int | None = None
         self._refused_header: bytes | None = None
         self._opened: Opened | None = None
+        self._newer = False  # no packet helps any more: only another version reads it
         self.protection = ""
         self._load()
 
@@ -105,6 +110,8 @@ class Incoming:
             for found in self._spool.packets(key):
                 seen.add(found.esi)
                 self._peek(found)
+            if seen.count >= seen.enough:
+                self._due.add(key)
         with contextlib.suppress(FramingError):  # it comes again with the next packet
             self.rebuild()
 
@@ -123,6 +130,8 @@ class Incoming:
             seen.discard(parsed.esi)
             raise
         self._peek(parsed)
+        if seen.count >= seen.enough:
+            self._due.add(key)
         return True
 
     def _wanted(self, number: int) -> bool:
@@ -143,26 +152,34 @@ class Incoming:
 
     def rebuild(self) -> None:
         """Rebuild every object of which there are enough symbols. Raises MalformedError."""
-        for key, seen in list(self._objects.items()):
-            if seen.count >= seen.enough and key in self._objects and self._wanted(key.number):
-                self._rebuild(key, seen)
+        for key in sorted(self._due):
+            if key in self._objects and self._wanted(key.number):
+                self._rebuild(key)
+            self._due.discard(key)
 
-    def _rebuild(self, key: ObjectKey, seen: _Seen) -> None:
+    def _rebuild(self, key: ObjectKey) -> None:
         size = packet.symbol_bytes(key.number, self._spool.packet_bytes)
         symbols = {p.esi: p.symbol for p in self._spool.packets(key)}
-        data = fountain.decode(symbols, key.k, size)
+        latest = dict(list(symbols.items())[-key.k - _SPARE :])
+        data = fountain.decode(latest, key.k, size)
         if data is None:
             seen = self._objects[key] = _Seen(key.k)  # the disk may have lost some
             for esi in symbols:
                 seen.add(esi)
-            seen.enough = max(key.k, seen.count + 1)
+            # Whoever chooses the ids can make any number of symbols that solve nothing: so each
+            # attempt waits for as many beyond k as were there at the last one.
+            seen.enough = max(key.k, seen.count + 1, 2 * seen.count - key.k)
             return
         self._absorb(key.number, data)
         if key.number >= 0:
             self._spool.store_block(key.number, data)
             self._done[key.number] = key.k
-            for other in [o for o in self._objects if o.number == key.number]:
-                del self._objects[other]
+            over = [other for other in self._objects if other.number == key.number]
+        else:  # keys of which something is still missing were none: the next ones may be
+            over = [key] if self._wanted(key.number) else []
+        for other in over:
+            self._spool.drop(other)
+            del self._objects[other]
 
     def _absorb(self, number: int, data: bytes) -> None:
         """Take the keys out of a rebuilt object; those in data blocks are the ones that count."""
@@ -226,11 +243,18 @@ class Incoming:
 
     @property
     def ready(self) -> bool:
-        """Nothing is missing, the key included."""
-        return self.complete and self._opened is not None
+        """Nothing is missing, the key included, and it was not in vain before."""
+        return self.complete and self._opened is not None and not self._newer
 
     def deliver(self, folder: Path) -> Received:
         """The verified file in `folder`. Raises TransferError or StorageError, leaving no file."""
+        try:
+            return self._deliver(folder)
+        except VersionError:
+            self._newer = True
+            raise
+
+    def _deliver(self, folder: Path) -> Received:
         opened = self._opened
         if not (opened and self._header and self._trailer and self._blocks):
             raise RuntimeError("deliver() before the transfer is ready")

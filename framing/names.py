@@ -10,6 +10,7 @@ FALLBACK = "received"
 _COPIES_MAX = 9999
 _SUFFIX_BYTES = len(f" ({_COPIES_MAX})")
 _EXTENSION_BYTES_MAX = 32
+_READ_MAX = 1024  # characters looked at: to order thousands of accents takes a second
 
 _FORBIDDEN = set('<>:"|?*')  # not allowed on Windows shares and FAT
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{n}" for d in ("COM", "LPT") for n in range(10)}
@@ -23,7 +24,7 @@ def safe_name(name: str) -> str:
 
     At most 255 bytes of UTF-8 (NFC) even with " (9999)" put before its extension.
     """
-    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    base = name.replace("\\", "/").rsplit("/", 1)[-1][:_READ_MAX]
     base = unicodedata.normalize("NFC", base)
     kept = "".join(c for c in base if unicodedata.category(c) not in _BAD_CATEGORIES)
     kept = "".join("_" if c in _FORBIDDEN else c for c in kept)

@@ -66,6 +66,11 @@ def symbol_bytes(number: int, packet_bytes: int) -> int:
     return packet_bytes - ID_BYTES - _CRC_BYTES - form_of(number).head_bytes
 
 
+def is_object(number: int, k: int) -> bool:
+    """Whether a head can name an object of this number and so many source symbols."""
+    return number in range(TRAILER, BLOCKS_MAX) and 1 <= k <= form_of(number).k_max
+
+
 class Packet(NamedTuple):
     """One parsed packet.
 

@@ -126,7 +126,10 @@ class TransferSpool:
         for path in self._listing("*.packets"):
             name, _, k = path.stem.partition("-")
             with contextlib.suppress(ValueError):
-                keys.append(ObjectKey(_NUMBERS[name] if name in _NUMBERS else int(name), int(k)))
+                key = ObjectKey(_NUMBERS[name] if name in _NUMBERS else int(name), int(k))
+                # Other files than our own may lie here, and numbers can be written in many ways.
+                if Path(self._log_name(key)) == path and packet.is_object(key.number, key.k):
+                    keys.append(key)
         return keys
 
     def blocks(self) -> list[int]:
@@ -134,7 +137,9 @@ class TransferSpool:
         numbers = []
         for path in self._listing("*.block"):
             with contextlib.suppress(ValueError):
-                numbers.append(int(path.stem))
+                number = int(path.stem)
+                if self._block_path(number) == path and number in range(packet.BLOCKS_MAX):
+                    numbers.append(number)
         return numbers
 
     def _listing(self, pattern: str) -> list[Path]:
@@ -191,7 +196,7 @@ class TransferSpool:
             self._packets_path(key).unlink()
 
     def store_block(self, number: int, data: bytes) -> None:
-        """Keep a rebuilt block and remove the packets it came from."""
+        """Keep a rebuilt block; the packets it came from can go then."""
         path = self._block_path(number)
         part = path.with_suffix(".part")
         try:
@@ -207,9 +212,6 @@ class TransferSpool:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise StorageError.of("cannot store a received block", error) from error
-        for key in self.objects():
-            if key.number == number:
-                self.drop(key)
 
     def block(self, number: int) -> bytes | None:
         """A block, or None (and the block is gone) where the disk gave something else back."""
