@@ -6,8 +6,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from framing import records
@@ -26,6 +27,9 @@ from framing.trailer import Trailer
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
+
+_UMASK = os.umask(0o077)  # to read it is to set it
+os.umask(_UMASK)
 _BODY_MAX = len(STORED) + CHUNK_BYTES + TAG_BYTES  # to say what is wrong with one takes 256 looks
 
 
@@ -73,24 +77,29 @@ def plaintext(
         raise DigestError
 
 
-def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha256: bytes) -> Path:
-    """Write the chunks under the temporary name `part`, then rename to `name` or "name (1)".
+def write_file(
+    folder: Path, transfer: str, name: str, chunks: Iterator[bytes], sha256: bytes
+) -> Path:
+    """Write the chunks under a temporary name, then give them the name `name` or "name (1)".
 
+    transfer  its id in hexadecimal digits, for the temporary name: what a killed process left of
+              the same transfer goes
     A file of the same content under one of these names is left as it is and returned. Raises
     StorageError, and whatever `chunks` raises; then nothing is left behind.
     """
-    temporary = folder / part
+    # A name that nobody can foresee: what is linked is what was written, whoever else is here.
+    temporary = folder / f".dialtone-{transfer}-{secrets.token_hex(8)}.part"
     try:
-        temporary.unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        for left in folder.glob(f".dialtone-{transfer}-*.part"):
+            left.unlink(missing_ok=True)
+        # What is not verified yet is nobody else's business.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            mode = stat.S_IMODE(os.fstat(handle).st_mode)
-            os.fchmod(handle, 0o600)  # what is not verified yet is nobody else's business
             size = 0
             for chunk in chunks:
                 write_all(handle, chunk)
                 size += len(chunk)
-            os.fchmod(handle, mode)
+            os.fchmod(handle, 0o666 & ~_UMASK)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -127,19 +136,19 @@ def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -
 
 
 def find_file(
-    folder: Path, name: str, digest_of: Callable[[bytes], bytes], digest: bytes
+    folder: Path, name: str, digest_of: Callable[[bytes], bytes], digests: Container[bytes]
 ) -> Path | None:
     """The file that was delivered as `name` or "name (1)" and so on; None where it is gone.
 
-    digest_of  from a SHA-256 to what is compared with `digest`
+    digest_of  from a SHA-256 to what is looked for in `digests`
     """
     for candidate in candidates(name):
         path = folder / candidate
         try:
             found = _sha256(path)
         except OSError:
-            return None
-        if found is not None and digest_of(found) == digest:
+            continue
+        if found is not None and digest_of(found) in digests:
             return path
     return None
 

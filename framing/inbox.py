@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Self
 
 from framing import packet
-from framing.errors import LockError, StorageError, TransferError, VersionError
+from framing.errors import (
+    ExpiredError,
+    LockError,
+    MalformedError,
+    StorageError,
+    TooLargeError,
+    TransferError,
+    VersionError,
+)
 from framing.events import Progress, Received, Refused, Repeated
 from framing.incoming import Incoming
 from framing.keys import Keyring, Keys
-from framing.replay import Memory
+from framing.replay import Memory, of_file
 from framing.spool import Spool, TransferSpool
 
 SPOOL_NAME = ".dialtone"
+_TOLD_MAX = 4096
 
 Outcome = Received | Refused | Repeated
 
@@ -54,7 +63,9 @@ class Inbox:
         self._again = again
         self._clock = clock
         self._naming = naming
-        self._headers: dict[str, bytes] = {}  # of the transfers delivered here
+        self._delivered: dict[str, tuple[bytes, bytes]] = {}  # digest and header, by id
+        self._told: set[tuple[tuple[bytes, int], str]] = set()  # refusals, each once
+        self._spoiled: set[tuple[bytes, int]] = set()  # transfers with a part that was refused
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
         self._memory = Memory(self._spool.memory)
         self._over: set[tuple[bytes, int]] = set()
@@ -84,47 +95,81 @@ class Inbox:
         if incoming is None:
             incoming = self._add(self._spool.transfer(*key))
         try:
-            if not incoming.put(parsed, data):
-                self.duplicates += 1
+            new = incoming.put(parsed, data)
         except TransferError as error:
             return self._refuse(key, error)
+        if not new:
+            self.duplicates += 1
         return self._advance(key)
 
     def resume(self) -> list[Outcome]:
         """Deliver transfers of earlier runs of which nothing is missing (any more)."""
-        results: list[Outcome] = []
-        for key, incoming in list(self._transfers.items()):
-            try:
-                incoming.rebuild()
-            except TransferError as error:
-                results.append(self._refuse(key, error))
-                continue
-            if incoming.complete and (result := self._advance(key)):
-                results.append(result)
-        return results
+        outcomes = [self._advance(key) for key, each in list(self._transfers.items()) if each.due]
+        ready = [key for key, each in self._transfers.items() if each.complete]
+        outcomes += [self._advance(key) for key in ready]
+        return [outcome for outcome in outcomes if outcome is not None]
 
     def _advance(self, key: tuple[bytes, int]) -> Outcome | None:
         incoming = self._transfers[key]
         try:
-            incoming.rebuild()
-            if not self._again and (repeated := incoming.repeated(self._folder, self._naming)):
-                self._finish(key)
-                return repeated
+            if incoming.due:
+                try:
+                    with self._spool.lock():
+                        incoming.rebuild()
+                except MalformedError as error:  # of one block, which may come again
+                    self._spoiled.add(key)
+                    return self._tell(key, error)
             incoming.unlock()
-            if not incoming.ready:
-                return None
-            self._make_folder()
-            received = incoming.deliver(self._folder)
-            self._headers[received.transfer_id] = incoming.header
+            if incoming.complete or incoming.taken_away:
+                with self._spool.lock():
+                    return self._complete(key)
         except TransferError as error:
             return self._refuse(key, error)
-        self._finish(key)
-        return received
+        return None
 
-    def _refuse(self, key: tuple[bytes, int], error: TransferError) -> Refused:
-        """A key that does not fit may come later: such a transfer stays. Others are over."""
-        if not isinstance(error, LockError | VersionError):
+    def _complete(self, key: tuple[bytes, int]) -> Outcome | None:
+        """Deliver a transfer, unless its key is missing or another process has delivered it."""
+        incoming = self._transfers[key]
+        if incoming.taken_away and (before := self._memory.find(incoming.digest)):
             self._finish(key)
+            return Repeated(key[0].hex(), max(before.values()), None, None)
+        if not incoming.ready:
+            return None
+        self._make_folder()
+        outcome = incoming.deliver(self._folder, self._again, self._naming)
+        if isinstance(outcome, Received):
+            self._delivered[outcome.transfer_id] = incoming.digest, incoming.header
+        self._finish(key)
+        return outcome
+
+    def _refuse(self, key: tuple[bytes, int], error: TransferError) -> Outcome | None:
+        """What becomes of a transfer that cannot be taken.
+
+        A key or a program that fits may come later, so such a transfer stays. Others start anew,
+        as anybody could have sent the packet that spoiled them, but for those that are what their
+        header says and unwanted.
+        """
+        incoming = self._transfers[key]
+        if isinstance(error, LockError):
+            before = {} if self._again else self._memory.find(incoming.digest)
+            if before:  # delivered, with a key that is not there any more
+                self._finish(key)
+                return Repeated(key[0].hex(), max(before.values()), None, None)
+        elif isinstance(error, ExpiredError | TooLargeError):
+            self._finish(key)
+        elif not isinstance(error, VersionError):
+            self._transfers.pop(key).delete()
+            self._spoiled.add(key)
+        return self._tell(key, error)
+
+    def _tell(self, key: tuple[bytes, int], error: TransferError) -> Refused | None:
+        """Say why a transfer is refused; for each reason once."""
+        said = key, type(error).__name__
+        if said in self._told and not isinstance(error, LockError):
+            return None
+        if len(self._told) >= _TOLD_MAX:
+            self._told.clear()
+        self._told.add(said)
         return Refused(key[0].hex(), str(error), error.kind, type(error).__name__)
 
     def _finish(self, key: tuple[bytes, int]) -> None:
@@ -134,8 +179,10 @@ class Inbox:
     def replaced(self, received: Received, sha256: bytes) -> None:
         """The program has made another file of a received one: that is the one to look for where
         the transfer comes again. sha256: of the other file, 32 bytes."""
-        header = self._headers[received.transfer_id]
-        self._memory.add(header, int(self._clock()), sha256)
+        transfer, header = self._delivered[received.transfer_id]
+        file = of_file(header, received.signer, sha256)
+        with self._spool.lock():
+            self._memory.add(transfer, file, int(self._clock()))
 
     def _make_folder(self) -> None:
         try:
@@ -155,4 +202,8 @@ class Inbox:
         self.close()
 
     def close(self) -> None:
-        """Nothing is held open; all that was put is in the spool already."""
+        """Forget what came of spoiled transfers after all and is not whole. Nothing is held open;
+        all else that was put is in the spool already."""
+        for key in self._spoiled & self._transfers.keys():
+            if not self._transfers[key].complete:
+                self._transfers.pop(key).delete()

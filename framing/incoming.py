@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from framing import fountain, packet, records, replay
+from framing import fountain, packet, replay
 from framing.delivery import find_file, plaintext, write_file
+from framing.ends import Ends
 from framing.errors import (
     AuthenticationError,
     ExpiredError,
     ForgedSignatureError,
     ForgedTrailerError,
     FramingError,
+    LockError,
     MalformedError,
     StorageError,
     TooLargeError,
@@ -29,11 +31,13 @@ from framing.replay import Memory
 from framing.spool import ObjectKey, TransferSpool
 from framing.trailer import Part, Trailer
 
-_PEEK_SYMBOLS = 32  # source symbols of the first block looked at for an early header
 _PAGE_BITS = 8  # log2 of the symbol ids that are remembered in one number
 _PAGE_MASK = (1 << _PAGE_BITS) - 1
 _SPARE = 3  # symbols beyond k that are used: with as many, one object in 10**7 is not solvable
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
+
+
+Naming = Callable[[str, str], str]
 
 
 class _Seen:
@@ -82,12 +86,11 @@ class Incoming:
         self._objects: dict[ObjectKey, _Seen] = {}
         self._due: set[ObjectKey] = set()  # those that can be rebuilt
         self._done: dict[int, int] = {}  # rebuilt data blocks and their source symbols
-        self._first: dict[int, bytes] = {}  # the first source symbols of block 0
-        self._header: bytes | None = None
-        self._trailer: bytes | None = None
-        self._blocks: int | None = None
+        self._ends = Ends()
         self._refused_header: bytes | None = None
         self._opened: Opened | None = None
+        self._opened_header: bytes | None = None
+        self._lost = False  # packets that were stored are not there any more
         self._newer = False  # no packet helps any more: only another version reads it
         self.protection = ""
         self._load()
@@ -101,7 +104,7 @@ class Incoming:
             if data is None:
                 continue
             with contextlib.suppress(MalformedError):
-                self._absorb(number, data)
+                self._ends.absorb(number, data)
                 self._done[number] = fountain.source_symbols(len(data), size)
         for key in self._spool.objects():
             if key.number in self._done:
@@ -109,7 +112,7 @@ class Incoming:
             seen = self._objects.setdefault(key, _Seen(key.k))
             for found in self._spool.packets(key):
                 seen.add(found.esi)
-                self._peek(found)
+                self._ends.peek(found)
             if seen.count >= seen.enough:
                 self._due.add(key)
         with contextlib.suppress(FramingError):  # it comes again with the next packet
@@ -129,17 +132,13 @@ class Incoming:
         except StorageError:
             seen.discard(parsed.esi)
             raise
-        self._peek(parsed)
+        self._ends.peek(parsed)
         if seen.count >= seen.enough:
             self._due.add(key)
         return True
 
     def _wanted(self, number: int) -> bool:
-        if number == packet.HEADER:
-            return self._header is None
-        if number == packet.TRAILER:
-            return self._header is None or self._trailer is None
-        return number not in self._done and (self._blocks is None or number < self._blocks)
+        return self._ends.wants(number) if number < 0 else number not in self._done
 
     def _check_limit(self) -> None:
         if self._limit is None:
@@ -150,16 +149,25 @@ class Incoming:
 
     # -- rebuilding ------------------------------------------------------------------------
 
+    @property
+    def due(self) -> bool:
+        """Something can be rebuilt."""
+        return bool(self._due)
+
     def rebuild(self) -> None:
-        """Rebuild every object of which there are enough symbols. Raises MalformedError."""
+        """Rebuild every object of which there are enough symbols.
+
+        Raises MalformedError where a data block makes no sense: it is forgotten.
+        """
         for key in sorted(self._due):
+            self._due.discard(key)
             if key in self._objects and self._wanted(key.number):
                 self._rebuild(key)
-            self._due.discard(key)
 
     def _rebuild(self, key: ObjectKey) -> None:
         size = packet.symbol_bytes(key.number, self._spool.packet_bytes)
         symbols = {p.esi: p.symbol for p in self._spool.packets(key)}
+        self._lost = len(symbols) < self._objects[key].count
         latest = dict(list(symbols.items())[-key.k - _SPARE :])
         data = fountain.decode(latest, key.k, size)
         if data is None:
@@ -170,66 +178,54 @@ class Incoming:
             # attempt waits for as many beyond k as were there at the last one.
             seen.enough = max(key.k, seen.count + 1, 2 * seen.count - key.k)
             return
-        self._absorb(key.number, data)
+        try:
+            self._ends.absorb(key.number, data)
+        except MalformedError:
+            self._drop([key])
+            raise
         if key.number >= 0:
             self._spool.store_block(key.number, data)
             self._done[key.number] = key.k
-            over = [other for other in self._objects if other.number == key.number]
-        else:  # keys of which something is still missing were none: the next ones may be
-            over = [key] if self._wanted(key.number) else []
-        for other in over:
-            self._spool.drop(other)
-            del self._objects[other]
+            self._drop([other for other in self._objects if other.number == key.number])
+        elif self._wanted(key.number):  # these were none: the next ones may be
+            self._drop([key])
 
-    def _absorb(self, number: int, data: bytes) -> None:
-        """Take the keys out of a rebuilt object; those in data blocks are the ones that count."""
-        found = records.keys_of(data, number)
-        header, trailer = found.get(records.HEADER), found.get(records.TRAILER)
-        if header is not None and (self._header is None or number == 0):
-            self._set_header(header)
-        if trailer is not None and (self._trailer is None or number >= 0):
-            blocks = Trailer.blocks_of(trailer)
-            if number >= 0 and number != blocks - 1:
-                raise MalformedError
-            self._trailer, self._blocks = trailer, blocks
-
-    def _peek(self, parsed: packet.Packet) -> None:
-        """The header stands at the very beginning: no need to wait for the whole block."""
-        if self._header or parsed.number or parsed.esi >= min(parsed.k, _PEEK_SYMBOLS):
-            return
-        self._first[parsed.esi] = parsed.symbol
-        start = b""
-        for esi in range(_PEEK_SYMBOLS):
-            if esi not in self._first:
-                break
-            start += self._first[esi]
-        record = records.first(start)
-        if record and record[0] == records.HEADER:
-            self._set_header(record[1])
-
-    def _set_header(self, header: bytes) -> None:
-        self._first.clear()
-        if header != self._header:
-            self._header = header
-            self._opened = None
+    def _drop(self, keys: list[ObjectKey]) -> None:
+        for key in keys:
+            self._spool.drop(key)
+            del self._objects[key]
 
     # -- opening ---------------------------------------------------------------------------
 
     def unlock(self) -> None:
-        """Try the keys, once for each header. Raises a TransferError where they do not fit."""
-        if self._header is None or self._opened or self._refused_header == self._header:
+        """Try the keys, once for each header. Raises a TransferError where they do not fit.
+
+        A header that makes no sense is refused only if it stands in the rebuilt first block.
+        """
+        header = self._ends.header
+        if header is None or header in (self._opened_header, self._refused_header):
             return
+        self._opened = self._opened_header = None
         try:
-            header = Header.parse(self._header)
-            self.protection = header.protection
-            self._opened = header.unlock(self._spool.transfer, self._ring)
-        except TransferError:
-            self._refused_header = self._header
+            self._open(header)
+        except (LockError, VersionError):
+            self._refused_header = header
             raise
-        self._check_expiry(self._opened)
-        size = self._opened.metadata.size
+        except TransferError:
+            if self._ends.sure:
+                self._refused_header = header
+                raise
+            self._ends.drop_guess()
+
+    def _open(self, header: bytes) -> None:
+        parsed = Header.parse(header)
+        opened = parsed.unlock(self._spool.transfer, self._ring)
+        self._check_expiry(opened)
+        size = opened.metadata.size
         if self._limit is not None and size is not None and size > self._limit:
             raise TooLargeError
+        self.protection = parsed.protection
+        self._opened, self._opened_header = opened, header
 
     def _check_expiry(self, opened: Opened) -> None:
         expires = opened.metadata.expires
@@ -239,54 +235,69 @@ class Incoming:
     @property
     def complete(self) -> bool:
         """Nothing is missing (but maybe the key)."""
-        return self._blocks is not None and len(self._done) == self._blocks
+        return self._ends.trailer(self._done) is not None
 
     @property
     def ready(self) -> bool:
         """Nothing is missing, the key included, and it was not in vain before."""
         return self.complete and self._opened is not None and not self._newer
 
-    def deliver(self, folder: Path) -> Received:
-        """The verified file in `folder`. Raises TransferError or StorageError, leaving no file."""
+    @property
+    def taken_away(self) -> bool:
+        """What was in the spool is not there any more: another process was faster."""
+        return self._lost or (self.complete and not self._spool.exists())
+
+    @property
+    def digest(self) -> bytes:
+        """What the replay memory knows this transfer by."""
+        return replay.of_transfer(self._spool.transfer, self._ends.header or b"")
+
+    def deliver(self, folder: Path, again: bool, naming: Naming | None) -> Received | Repeated:
+        """The verified file in `folder`. Raises TransferError or StorageError, leaving no file.
+
+        again   take it even if it was delivered before
+        naming  of `Inbox`
+        """
         try:
-            return self._deliver(folder)
+            return self._deliver(folder, again, naming)
         except VersionError:
             self._newer = True
             raise
 
-    def _deliver(self, folder: Path) -> Received:
-        opened = self._opened
-        if not (opened and self._header and self._trailer and self._blocks):
+    def _deliver(self, folder: Path, again: bool, naming: Naming | None) -> Received | Repeated:
+        opened, header, last = self._opened, self._opened_header, self._ends.trailer(self._done)
+        if opened is None or header is None or last is None:
             raise RuntimeError("deliver() before the transfer is ready")
         self._check_expiry(opened)
+        blocks, raw = last
+        trailer = self._open_trailer(raw, opened, header)
         metadata = opened.metadata
-        part = Part(self._spool.transfer, self._header)
-        try:
-            trailer = Trailer.open(self._trailer, opened.suite, part)
-        except ForgedSignatureError:
-            raise
-        except AuthenticationError:
-            raise ForgedTrailerError from None
-        if trailer.blocks != self._blocks or metadata.size not in (None, trailer.length):
+        if trailer.blocks != blocks or metadata.size not in (None, trailer.length):
             raise MalformedError
-        chunks = plaintext(
-            self._stored_blocks(), opened.suite, trailer, metadata.encrypt_first, self._limit
-        )
-        path = write_file(
-            folder,
-            f".dialtone-{self._spool.transfer.hex()}.part",
-            safe_name(metadata.name),
-            chunks,
-            trailer.sha256,
-        )
-        self._memory.add(self._header, int(self._clock()), trailer.sha256)
-        self._ring.spend(opened.private_key)
+        digest_of = partial(replay.of_file, header, trailer.signer)
+        before = self._memory.find(self.digest)
+        received_at = before.get(digest_of(trailer.sha256))
+        if received_at is not None and not again:
+            self._spend(opened)
+            name = safe_name(metadata.name)
+            names = [name] if naming is None else [naming(name, metadata.media), name]
+            found = (find_file(folder, each, digest_of, set(before)) for each in names)
+            path = next(filter(None, found), None)
+            return Repeated(self._spool.transfer.hex(), received_at, names[0], path)
+        stored = self._stored_blocks(blocks)
+        chunks = plaintext(stored, opened.suite, trailer, metadata.encrypt_first, self._limit)
+        transfer = self._spool.transfer.hex()
+        path = write_file(folder, transfer, safe_name(metadata.name), chunks, trailer.sha256)
+        # In this order: whatever a crash leaves undone is done at the next start, and what the
+        # memory knows needs no key any more.
+        self._spend(opened)
+        self._memory.add(self.digest, digest_of(trailer.sha256), int(self._clock()))
         return Received(
             path=path,
             name=path.name,
             size=trailer.length,
             media=metadata.media,
-            transfer_id=self._spool.transfer.hex(),
+            transfer_id=transfer,
             protection=self.protection,
             sha256=trailer.sha256.hex(),
             signer=trailer.signer,
@@ -294,38 +305,27 @@ class Incoming:
             expires=metadata.expires,
         )
 
+    def _open_trailer(self, raw: bytes, opened: Opened, header: bytes) -> Trailer:
+        try:
+            return Trailer.open(raw, opened.suite, Part(self._spool.transfer, header))
+        except ForgedSignatureError:
+            raise
+        except AuthenticationError:
+            raise ForgedTrailerError from None
+
+    def _spend(self, opened: Opened) -> None:
+        try:
+            self._ring.spend(opened.private_key)
+        except OSError as error:
+            raise StorageError.of("cannot erase the one-time key", error) from error
+
     @property
     def header(self) -> bytes:
         """The key header; empty as long as it is missing."""
-        return self._header or b""
+        return self._ends.header or b""
 
-    def repeated(
-        self, folder: Path, naming: Callable[[str, str], str] | None = None
-    ) -> Repeated | None:
-        """What to say where this transfer was delivered before; None where it was not.
-
-        Looks once for each header, before that is unlocked.
-        """
-        if self._header is None or self._opened or self._refused_header == self._header:
-            return None
-        delivery = self._memory.find(self._header)
-        if delivery is None:
-            return None
-        name = path = None
-        with contextlib.suppress(TransferError):  # without the key nobody knows the name
-            self.unlock()
-        if self._opened:
-            self._ring.spend(self._opened.private_key)  # a crash may have come in between
-            metadata = self._opened.metadata
-            name = safe_name(metadata.name)
-            names = [name] if naming is None else [naming(name, metadata.media), name]
-            digest_of = partial(replay.of_file, self._header)
-            found = (find_file(folder, each, digest_of, delivery.file) for each in names)
-            name, path = names[0], next(filter(None, found), None)
-        return Repeated(self._spool.transfer.hex(), delivery.time, name, path)
-
-    def _stored_blocks(self) -> Iterator[bytes]:
-        for number in sorted(self._done):
+    def _stored_blocks(self, blocks: int) -> Iterator[bytes]:
+        for number in range(blocks):
             data = self._spool.block(number)
             if data is None:
                 del self._done[number]
@@ -346,8 +346,9 @@ class Incoming:
         known = sum(self._done.values()) + sum(k for _, k in partial.values())
         seen_blocks = len(self._done) + len(partial)
         needed = known
-        if self._blocks and seen_blocks:
-            needed = max(known, round(known * self._blocks / seen_blocks))
+        blocks = self._ends.blocks
+        if blocks and seen_blocks:
+            needed = max(known, round(known * blocks / seen_blocks))
         return Progress(
             transfer_id=self._spool.transfer.hex(),
             name=safe_name(self._opened.metadata.name) if self._opened else None,
@@ -355,7 +356,7 @@ class Incoming:
             packet_bytes=self._spool.packet_bytes,
             have=have,
             needed=needed,
-            exact=seen_blocks == self._blocks,
-            header=self._header is not None,
-            locked=self._header is not None and self._header == self._refused_header,
+            exact=seen_blocks == blocks,
+            header=self._ends.header is not None,
+            locked=self._ends.header is not None and self._ends.header == self._refused_header,
         )

@@ -96,6 +96,7 @@ class Keyring:
 
     def private_keys(self) -> Sequence[PrivateKey]:
         if self._private is None:
+            self._private = []  # asked for once, even if that fails
             self._private = list(self.keys.private_keys())
         return self._private
 

@@ -8,15 +8,17 @@
 A packet is written with one append and no buffer, so it outlives the process; a record that a
 crash or a full disk cut short is cut off at the next append and skipped when reading. Every
 packet carries its CRC, which is checked again when it is read back. Blocks are synced before the
-packets they replace are removed. Files are opened for each operation: several processes may
-receive into one folder.
+packets they replace are removed. Files are opened for each operation, and whoever rebuilds or
+delivers holds a lock on ROOT: several processes may receive into one folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +32,7 @@ _NUMBERS = {name: number for number, name in _OBJECT_NAMES.items()}
 _CRC_BYTES = 4
 _MEMORY = "delivered"
 _OVER = ".over"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class ObjectKey(NamedTuple):
@@ -60,15 +63,49 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_own(root: Path) -> None:
+    """Raises StorageError where `root` is there, but is not a folder that is ours alone."""
+    try:
+        status = root.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise StorageError(f"{root} is not a folder of this user: it cannot be the spool")
+        if status.st_mode & 0o077:
+            root.chmod(0o700)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError.of("cannot use the spool", error) from error
+
+
 class Spool:
     """All transfers below one folder, which is made when the first packet comes."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Within it no other process rebuilds or delivers anything here. Raises StorageError."""
+        try:
+            handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            yield  # nothing is there that could be in anybody's way
+            return
+        except OSError as error:
+            raise StorageError.of("cannot open the spool", error) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                raise StorageError.of("cannot lock the spool", error) from error
+            yield
+        finally:
+            os.close(handle)
+
     def transfers(self) -> list[TransferSpool]:
         """What earlier runs left; transfers that they were just removing are removed."""
         found = []
+        check_own(self._root)
         try:
             names = sorted(entry.name for entry in os.scandir(self._root))
         except FileNotFoundError:
@@ -120,6 +157,10 @@ class TransferSpool:
     def _block_path(self, number: int) -> Path:
         return self._folder / f"{number:05d}.block"
 
+    def exists(self) -> bool:
+        """Whether anything of the transfer is on disk."""
+        return self._folder.is_dir()
+
     def objects(self) -> list[ObjectKey]:
         """Objects of which packets are there."""
         keys = []
@@ -156,13 +197,14 @@ class TransferSpool:
             except FileNotFoundError:
                 self._root.parent.mkdir(parents=True, exist_ok=True)
                 self._root.mkdir(exist_ok=True, mode=0o700)
+                check_own(self._root)
                 self._folder.mkdir(exist_ok=True, mode=0o700)
                 self._append(key, data)
         except OSError as error:
             raise StorageError.of("cannot store a received packet", error) from error
 
     def _append(self, key: ObjectKey, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         handle = os.open(self._log_name(key), flags, 0o600)
         try:
             size = os.fstat(handle).st_size
@@ -200,7 +242,7 @@ class TransferSpool:
         path = self._block_path(number)
         part = path.with_suffix(".part")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = os.open(part, _NEW, 0o600)
             try:
                 write_all(handle, crc32(data).to_bytes(_CRC_BYTES, "big") + data)
                 os.fsync(handle)
