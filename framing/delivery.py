@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from framing.trailer import Trailer
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
+_PART = ".part"
 
 
 def plaintext(
@@ -68,14 +70,17 @@ def plaintext(
 
 
 def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha256: bytes) -> Path:
-    """Write the chunks under the temporary name `part`, then rename to `name` or "name (1)".
+    """Write the chunks under a temporary name, then rename to `name` or "name (1)".
+
+    part  what the temporary name begins with. The rest is new each time: two processes that
+          deliver the same transfer must not rename what the other one is still writing.
 
     A file of the same content under one of these names is left as it is and returned. Raises
     StorageError, and whatever `chunks` raises; then nothing is left behind.
     """
-    temporary = folder / part
+    discard(folder, part)
+    temporary = folder / f"{part}-{secrets.token_hex(4)}{_PART}"
     try:
-        temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             mode = stat.S_IMODE(os.fstat(handle).st_mode)
@@ -96,6 +101,16 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
         with contextlib.suppress(OSError):
             temporary.unlink()
     return path
+
+
+def discard(folder: Path, part: str) -> None:
+    """Remove the temporary files of this name that a process left when it died.
+
+    Where that process is still alive, it fails with StorageError.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{part}-*{_PART}"):
+            path.unlink(missing_ok=True)
 
 
 def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -> Path:

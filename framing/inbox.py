@@ -123,7 +123,7 @@ class Inbox:
 
     def _finish(self, key: tuple[bytes, int]) -> None:
         self._over.add(key)
-        self._transfers.pop(key).delete()
+        self._transfers.pop(key).delete(self._folder)
 
     def _make_folder(self) -> None:
         try:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from framing import fountain, packet, records, replay
-from framing.delivery import find_file, plaintext, write_file
+from framing.delivery import discard, find_file, plaintext, write_file
 from framing.errors import (
     AuthenticationError,
     ExpiredError,
@@ -249,7 +249,7 @@ class Incoming:
         )
         path = write_file(
             folder,
-            f".dialtone-{self._spool.transfer.hex()}.part",
+            self._part,
             safe_name(metadata.name),
             chunks,
             trailer.sha256,
@@ -296,7 +296,13 @@ class Incoming:
                 raise StorageError("a stored block was lost from the spool; send it again")
             yield data
 
-    def delete(self) -> None:
+    @property
+    def _part(self) -> str:
+        return f".dialtone-{self._spool.transfer.hex()}"
+
+    def delete(self, folder: Path) -> None:
+        """Forget the transfer, and what an earlier run may have written of it into `folder`."""
+        discard(folder, self._part)
         self._spool.delete()
 
     def progress(self) -> Progress:
