@@ -189,14 +189,14 @@ def test_damage_of_a_mixed_file(tool, way):
         assert len(verdicts(tool, check, material, numbers)) == len(numbers)
 
 
-@pytest.mark.parametrize("way", WAYS[::4] + WAYS[2::4], ids=str)
+@pytest.mark.parametrize("way", WAYS[::4], ids=str)
 def test_every_bit_of_header_and_trailer(tool, way):
     """Of a short file, whose reception takes a millisecond."""
     material = tool.prepare(tool.WAYS[WAYS.index(way)], 40, 1053)
     for name in ("bit of the key header", "bit of the key trailer"):
         (check,) = (check for check in tool.CHECKS if check.name == name)
         said = verdicts(tool, check, material, range(check.count(material)))
-        assert not {tool.EXACT, tool.INCOMPLETE} & {*said}
+        assert tool.EXACT not in said
 
 
 # -- headers -----------------------------------------------------------------------------------
