@@ -27,6 +27,7 @@ from framing.trailer import Trailer
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
+_PART = ".part"
 
 _UMASK = os.umask(0o077)  # to read it is to set it
 os.umask(_UMASK)
@@ -77,21 +78,17 @@ def plaintext(
         raise DigestError
 
 
-def write_file(
-    folder: Path, transfer: str, name: str, chunks: Iterator[bytes], sha256: bytes
-) -> Path:
+def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha256: bytes) -> Path:
     """Write the chunks under a temporary name, then give them the name `name` or "name (1)".
 
-    transfer  its id in hexadecimal digits, for the temporary name: what a killed process left of
-              the same transfer goes
+    part  what the temporary name begins with; what a killed process left under such a name goes
     A file of the same content under one of these names is left as it is and returned. Raises
     StorageError, and whatever `chunks` raises; then nothing is left behind.
     """
+    discard(folder, part)
     # A name that nobody can foresee: what is linked is what was written, whoever else is here.
-    temporary = folder / f".dialtone-{transfer}-{secrets.token_hex(8)}.part"
+    temporary = folder / f"{part}-{secrets.token_hex(8)}{_PART}"
     try:
-        for left in folder.glob(f".dialtone-{transfer}-*.part"):
-            left.unlink(missing_ok=True)
         # What is not verified yet is nobody else's business.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -111,6 +108,16 @@ def write_file(
         with contextlib.suppress(OSError):
             temporary.unlink()
     return path
+
+
+def discard(folder: Path, part: str) -> None:
+    """Remove the temporary files of this name that a process left when it died.
+
+    Where that process is still alive, it fails with StorageError.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{part}-*{_PART}"):
+            path.unlink(missing_ok=True)
 
 
 def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -> Path:

@@ -120,7 +120,7 @@ class Inbox:
                     self._spoiled.add(key)
                     return self._tell(key, error)
             incoming.unlock()
-            if incoming.complete or incoming.taken_away:
+            if incoming.complete or incoming.lost:
                 with self._spool.lock():
                     return self._complete(key)
         except TransferError as error:
@@ -130,9 +130,13 @@ class Inbox:
     def _complete(self, key: tuple[bytes, int]) -> Outcome | None:
         """Deliver a transfer, unless its key is missing or another process has delivered it."""
         incoming = self._transfers[key]
-        if incoming.taken_away and (before := self._memory.find(incoming.digest)):
-            self._finish(key)
-            return Repeated(key[0].hex(), max(before.values()), None, None)
+        if incoming.lost:
+            if before := self._memory.find(incoming.digest):
+                self._finish(key)
+                return Repeated(key[0].hex(), max(before.values()), None, None)
+            if incoming.gone:  # refused by another process: it may come again
+                del self._transfers[key]
+                return None
         if not incoming.ready:
             return None
         self._make_folder()
@@ -158,7 +162,7 @@ class Inbox:
         elif isinstance(error, ExpiredError | TooLargeError):
             self._finish(key)
         elif not isinstance(error, VersionError):
-            self._transfers.pop(key).delete()
+            self._transfers.pop(key).delete(self._folder)
             self._spoiled.add(key)
         return self._tell(key, error)
 
@@ -174,7 +178,7 @@ class Inbox:
 
     def _finish(self, key: tuple[bytes, int]) -> None:
         self._over.add(key)
-        self._transfers.pop(key).delete()
+        self._transfers.pop(key).delete(self._folder)
 
     def replaced(self, received: Received, sha256: bytes) -> None:
         """The program has made another file of a received one: that is the one to look for where
@@ -206,4 +210,4 @@ class Inbox:
         all else that was put is in the spool already."""
         for key in self._spoiled & self._transfers.keys():
             if not self._transfers[key].complete:
-                self._transfers.pop(key).delete()
+                self._transfers.pop(key).delete(self._folder)

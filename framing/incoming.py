@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from framing import fountain, packet, replay
-from framing.delivery import find_file, plaintext, write_file
+from framing.delivery import discard, find_file, plaintext, write_file
 from framing.ends import Ends
 from framing.errors import (
     AuthenticationError,
@@ -159,6 +159,9 @@ class Incoming:
 
         Raises MalformedError where a data block makes no sense: it is forgotten.
         """
+        if self._due and not self._spool.exists():
+            self._lost = True
+            return
         for key in sorted(self._due):
             self._due.discard(key)
             if key in self._objects and self._wanted(key.number):
@@ -243,9 +246,14 @@ class Incoming:
         return self.complete and self._opened is not None and not self._newer
 
     @property
-    def taken_away(self) -> bool:
-        """What was in the spool is not there any more: another process was faster."""
-        return self._lost or (self.complete and not self._spool.exists())
+    def gone(self) -> bool:
+        """Nothing is in the spool any more: another process was faster."""
+        return not self._spool.exists()
+
+    @property
+    def lost(self) -> bool:
+        """Something that was in the spool is not there any more."""
+        return self._lost or (self.complete and self.gone)
 
     @property
     def digest(self) -> bytes:
@@ -286,8 +294,7 @@ class Incoming:
             return Repeated(self._spool.transfer.hex(), received_at, names[0], path)
         stored = self._stored_blocks(blocks)
         chunks = plaintext(stored, opened.suite, trailer, metadata.encrypt_first, self._limit)
-        transfer = self._spool.transfer.hex()
-        path = write_file(folder, transfer, safe_name(metadata.name), chunks, trailer.sha256)
+        path = write_file(folder, self._part, safe_name(metadata.name), chunks, trailer.sha256)
         # In this order: whatever a crash leaves undone is done at the next start, and what the
         # memory knows needs no key any more.
         self._spend(opened)
@@ -297,7 +304,7 @@ class Incoming:
             name=path.name,
             size=trailer.length,
             media=metadata.media,
-            transfer_id=transfer,
+            transfer_id=self._spool.transfer.hex(),
             protection=self.protection,
             sha256=trailer.sha256.hex(),
             signer=trailer.signer,
@@ -332,7 +339,13 @@ class Incoming:
                 raise StorageError("a stored block was lost from the spool; send it again")
             yield data
 
-    def delete(self) -> None:
+    @property
+    def _part(self) -> str:
+        return f".dialtone-{self._spool.transfer.hex()}"
+
+    def delete(self, folder: Path) -> None:
+        """Forget the transfer, and what an earlier run may have written of it into `folder`."""
+        discard(folder, self._part)
         self._spool.delete()
 
     def progress(self) -> Progress:

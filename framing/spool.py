@@ -100,7 +100,8 @@ class Spool:
                 raise StorageError.of("cannot lock the spool", error) from error
             yield
         finally:
-            os.close(handle)
+            with contextlib.suppress(OSError):
+                os.close(handle)
 
     def transfers(self) -> list[TransferSpool]:
         """What earlier runs left; transfers that they were just removing are removed."""
@@ -159,7 +160,10 @@ class TransferSpool:
 
     def exists(self) -> bool:
         """Whether anything of the transfer is on disk."""
-        return self._folder.is_dir()
+        try:
+            return self._folder.is_dir()
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
 
     def objects(self) -> list[ObjectKey]:
         """Objects of which packets are there."""

@@ -36,7 +36,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 
 from damage import EXACT, INCOMPLETE, BreachError, Check, bits, cuts, order
@@ -78,6 +78,9 @@ class Row:
         self.errors.update(named)
 
 
+_COLUMNS = tuple(column.name for column in fields(Row))
+
+
 class _Told:
     """Adds to whatever is raised which transfer and what kind of damage it was."""
 
@@ -110,7 +113,7 @@ def programme(materials: list[Material], quick: bool) -> list[Job]:
     return jobs
 
 
-_materials: list[Material] = []  # of a process
+_materials: list[Material] = []  # of a process of the pool
 
 
 def _begin(materials: list[Material]) -> None:
@@ -118,18 +121,26 @@ def _begin(materials: list[Material]) -> None:
     hurried().__enter__()  # as long as the process lives
 
 
-def damage(job: Job) -> Counter[str]:
+def _damage(job: Job) -> Counter[str]:
+    return damage(_materials, job)
+
+
+def damage(materials: list[Material], job: Job) -> Counter[str]:
     """Do the job; how often each verdict occurred. Raises BreachError."""
     with _Told(job):
-        return Counter(CHECKS[job.check].run(_materials[job.way], job.numbers))
+        return Counter(CHECKS[job.check].run(materials[job.way], job.numbers))
 
 
 def damage_all(
     materials: list[Material], jobs: list[Job], processes: int
 ) -> Iterator[tuple[Job, Counter[str]]]:
     """Every job with its verdicts, as they are done. Raises BreachError at the first one."""
+    if processes == 1:
+        with hurried():
+            yield from ((job, damage(materials, job)) for job in jobs)
+        return
     with ProcessPoolExecutor(processes, initializer=_begin, initargs=(materials,)) as pool:
-        waiting = {pool.submit(damage, job): job for job in jobs}
+        waiting = {pool.submit(_damage, job): job for job in jobs}
         try:
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
@@ -185,7 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
     seconds = time.perf_counter() - begun
     if options.json:
-        print(json.dumps({"seconds": round(seconds), "rows": [asdict(row) for row in rows]}))
+        made = [{name: getattr(row, name) for name in _COLUMNS} for row in rows]
+        print(json.dumps({"seconds": round(seconds), "rows": made}))
     else:
         print(table(rows))
         print(f"done in {seconds:.0f} s")

@@ -185,11 +185,11 @@ def test_the_file_that_is_named_is_the_one_that_was_verified(tmp_path):
 
     def chunks():
         yield mine[:100]
-        write_file(tmp_path, "00", "a", iter([other]), hashlib.sha256(other).digest())
+        write_file(tmp_path, ".dialtone-00", "a", iter([other]), hashlib.sha256(other).digest())
         yield mine[100:]
 
     try:
-        path = write_file(tmp_path, "00", "b", chunks(), hashlib.sha256(mine).digest())
+        path = write_file(tmp_path, ".dialtone-00", "b", chunks(), hashlib.sha256(mine).digest())
     except framing.errors.StorageError:
         assert not (tmp_path / "b").exists()
     else:
@@ -233,7 +233,7 @@ def test_what_is_not_verified_is_nobodys_business(tmp_path):
         modes.extend(p.stat().st_mode & 0o777 for p in tmp_path.glob(".dialtone*"))
         yield b"x"
 
-    path = write_file(tmp_path, "00", "x", chunks(), hashlib.sha256(b"x").digest())
+    path = write_file(tmp_path, ".dialtone-00", "x", chunks(), hashlib.sha256(b"x").digest())
     assert modes == [0o600]
     umask = os.umask(0)
     os.umask(umask)

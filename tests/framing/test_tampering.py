@@ -1,5 +1,9 @@
 """Changed, cut, reordered and invented transfers: a named refusal, never a file."""
 
+import importlib
+import random
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +13,7 @@ from framing import fountain, header, keys, locks, packet, records, trailer
 from framing.cipher import Encrypted
 
 PACKET_BYTES = 1053
+TOOLS = Path(__file__).parents[2] / "tools"
 
 
 @pytest.fixture
@@ -144,6 +149,54 @@ def test_every_truncation_of_a_small_transfer(kit, tmp_path):
         folder.mkdir()
         result = outcome(kit, folder, packets[0].transfer, block[:length])
         assert not isinstance(result, framing.Received)
+
+
+# -- the same as tools/tampering.py, which does all of it ---------------------------------------
+
+WAYS = [
+    (lock, signed, first)
+    for lock in ("plain", "clear key", "passphrase", "recipient")
+    for signed in (False, True)
+    for first in (False, True)
+]
+ALL = {"packets swapped, repeated", "chunks swapped", "chunk repeated", "records left out",
+       "parts of another transfer", "blocks exchanged, left out"}  # fmt: skip
+SAMPLED = 12
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    return importlib.import_module("tampering")
+
+
+def verdicts(tool, check, material, numbers):
+    """Raises BreachError where a case comes to anything else than the file or a named refusal."""
+    with tool.hurried():
+        return list(check.run(material, numbers))
+
+
+@pytest.mark.parametrize("way", WAYS[::3], ids=str)
+def test_damage_of_a_mixed_file(tool, way):
+    """Every swap, repeat, exchange; some of everything else."""
+    material = tool.prepare(tool.WAYS[WAYS.index(way)])
+    rng = random.Random(str(way))
+    for check in tool.CHECKS:
+        count = check.count(material)
+        numbers = range(count)
+        if check.name not in ALL or count > 200:
+            numbers = sorted(rng.sample(numbers, min(count, SAMPLED)))
+        assert len(verdicts(tool, check, material, numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("way", WAYS[::4], ids=str)
+def test_every_bit_of_header_and_trailer(tool, way):
+    """Of a short file, whose reception takes a millisecond."""
+    material = tool.prepare(tool.WAYS[WAYS.index(way)], 40, 1053)
+    for name in ("bit of the key header", "bit of the key trailer"):
+        (check,) = (check for check in tool.CHECKS if check.name == name)
+        said = verdicts(tool, check, material, range(check.count(material)))
+        assert tool.EXACT not in said
 
 
 # -- headers -----------------------------------------------------------------------------------

@@ -32,10 +32,11 @@ def receive(recorded: Recorded, packets: Iterable[bytes]) -> str:
     """The verdict on these packets, of a receiver who has all keys. Raises BreachError."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        inbox = framing.Inbox(folder, keys())
-        said = [result for made in packets if (result := inbox.put(made))]
+        with framing.Inbox(folder, keys()) as inbox:
+            said = [result for made in packets if (result := inbox.put(made))]
         if not said:
-            said = framing.Inbox(folder, keys()).resume()
+            with framing.Inbox(folder, keys()) as inbox:
+                said = inbox.resume()
         return judge(recorded, folder, said)
 
 
@@ -44,8 +45,8 @@ def judge(recorded: Recorded, folder: Path, said: list[Outcome]) -> str:
     files = {path.name: path for path in folder.iterdir() if path.name != SPOOL_NAME}
     spool = folder / SPOOL_NAME
     waiting = [path.name for path in spool.glob("*") if path.name != "delivered"]
-    while len(said) > 1 and isinstance(said[0], framing.Refused) and _stays(said[0]):
-        said = said[1:]  # a key that does not fit is told at once; then the rest comes
+    while len(said) > 1 and isinstance(said[0], framing.Refused):
+        said = said[1:]  # a key that does not fit, or a part, is told at once; then the rest comes
     match said:
         case []:
             verdict = INCOMPLETE

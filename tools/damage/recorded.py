@@ -105,7 +105,7 @@ class Material:
 
     same_key   another file under the same file key
     other_key  another file under another key of the same receiver
-    parts      the file in several blocks
+    parts      a file in several blocks
     others     another file in several blocks
     """
 
@@ -168,16 +168,17 @@ def _blocks(parsed: Sequence[packet.Packet]) -> tuple[bytes, ...]:
 
 
 def prepare(way: Way, size: int = FILE_BYTES, packet_bytes: int = PACKET_BYTES) -> Material:
-    """Everything that is damaged of this way, of files of `size` bytes."""
-    file = mixed(size)
+    """Everything that is damaged of this way; files of `size` bytes, or FILE_BYTES for several
+    blocks."""
+    file, large = mixed(size), mixed()
     other = file[::-1]
     file_key = secrets.token_bytes(FILE_KEY_BYTES)
     fresh = secrets.token_bytes
     with patch("secrets.token_bytes", lambda n: file_key if n == FILE_KEY_BYTES else fresh(n)):
         main = record(way, file, packet_bytes=packet_bytes)
         same_key = record(way, other, packet_bytes=packet_bytes)
-    with patch("framing.transfer.BLOCK_BYTES", min(_SMALL_BLOCK_BYTES, 2 * size // 5)):
-        parts = record(way, file, packet_bytes=packet_bytes)
-        others = record(way, other, packet_bytes=packet_bytes)
+    with patch("framing.transfer.BLOCK_BYTES", _SMALL_BLOCK_BYTES):
+        parts = record(way, large)
+        others = record(way, large[::-1])
     other_key = record(way, other, packet_bytes=packet_bytes, person=1)
     return Material(main, same_key, other_key, parts, others)
