@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet timing huffman lint format clean
+.PHONY: demo test bench curves quiet timing huffman fuzz lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -33,6 +33,11 @@ timing: $(VENV)/.runtime
 huffman: $(VENV)/.runtime
 	$(BIN)/python tools/huffman_bench.py $(FILES)
 
+# Broken inputs for everything that reads what strangers send. INPUTS=5000000 takes an hour.
+fuzz: $(VENV)/.dev
+	@$(PIP) install --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python tools/fuzz.py $(if $(INPUTS),--inputs $(INPUTS))
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +64,4 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo bench fuzz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
