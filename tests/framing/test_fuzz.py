@@ -170,6 +170,13 @@ def test_metadata_has_a_bound():
         header.Metadata.from_bytes(records.field(9, bytes(65530)) + records.field(9, b""))
 
 
+def test_records_of_an_object_have_a_bound():
+    one = records.build(records.CHUNK, b"x")
+    assert sum(1 for _ in records.parse(one * 65536)) == 65536
+    with pytest.raises(MalformedError):
+        list(records.parse(one * 65537))
+
+
 def test_numbers_of_rsa_keys_have_a_bound(monkeypatch):
     """A public key of half a million bits would take seconds."""
     monkeypatch.setattr(stanzas.RSA, "import_key", lambda *_: pytest.fail("it was read"))
