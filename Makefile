@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet tamper timing huffman costs lint format clean
+.PHONY: demo test bench curves quiet tamper fuzz timing huffman costs lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -40,6 +40,10 @@ huffman: $(VENV)/.runtime
 # What the frame layer costs in bytes, by packet size, lock and order.
 costs: $(VENV)/.runtime
 	$(BIN)/python tools/frame_costs.py
+# Broken inputs for everything that reads what strangers send. INPUTS=5000000 takes an hour.
+fuzz: $(VENV)/.dev
+	@$(PIP) install --constraint constraints.txt --editable '.[fuzz]' || echo "without atheris: by chance"
+	$(BIN)/python tools/fuzz.py $(if $(INPUTS),--inputs $(INPUTS))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -67,4 +71,4 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo bench fuzz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

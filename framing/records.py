@@ -17,6 +17,7 @@ CHUNK = 3
 
 PREFIX_BYTES = 3
 BODY_MAX = (1 << 20) - 1
+_COUNT_MAX = 1 << 16  # of an object: a block of ours holds at most 43690, each of 24 bytes
 
 
 def build(kind: int, body: bytes) -> bytes:
@@ -27,14 +28,15 @@ def build(kind: int, body: bytes) -> bytes:
 
 def parse(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(type, body) of each record. Raises MalformedError where they do not fill the object."""
-    at = 0
+    at = count = 0
     while at + PREFIX_BYTES <= len(data):
         prefix = int.from_bytes(data[at : at + PREFIX_BYTES], "big")
         kind, length = prefix >> 20, prefix & BODY_MAX
         if kind == END:
             break
         body = data[at + PREFIX_BYTES : at + PREFIX_BYTES + length]
-        if length == 0 or len(body) < length:
+        count += 1
+        if length == 0 or len(body) < length or count > _COUNT_MAX:
             raise MalformedError
         yield kind, body
         at += PREFIX_BYTES + length
@@ -74,14 +76,15 @@ def field(tag: int, value: bytes) -> bytes:
 
 def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(tag, value) of each field. Raises MalformedError where they do not fill `data` exactly."""
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at + 1 : at + 3], "big")
-        value = data[at + 3 : at + 3 + length]
-        if at + 3 > len(data) or len(value) < length:
+    at, end = 0, len(data)
+    while at < end:
+        if at + 3 > end:
             raise MalformedError
-        yield data[at], value
-        at += 3 + length
+        after = at + 3 + (data[at + 1] << 8 | data[at + 2])
+        if after > end:
+            raise MalformedError
+        yield data[at], data[at + 3 : after]
+        at = after
 
 
 def uint(value: int) -> bytes:

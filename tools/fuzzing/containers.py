@@ -21,6 +21,7 @@ from framing.trailer import Part
 
 PASSPHRASE = b"correct horse"
 NOW = 1_800_000_000
+_BELOW = (105, 179)
 WORDS = b"The quick brown fox jumps over the lazy dog. "
 
 
@@ -76,7 +77,10 @@ def one_time() -> OneTimeKey:
 
 @cache
 def rsa() -> RSA.RsaKey:
-    return RSA.generate(2048, random.Random(1).randbytes)
+    """Of the two largest primes of 1024 bits, as to look for others takes seconds."""
+    p, q = ((1 << 1024) - below for below in _BELOW)
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    return RSA.construct((p * q, 65537, d, p, q))
 
 
 @cache

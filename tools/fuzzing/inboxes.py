@@ -82,8 +82,7 @@ def _block(base: Container, how: Choices) -> bytes:
         items = how.reordered(items)
     if how.below(8) == 0:
         items.append((how.below(16), how.piece()))
-    block = b"".join(records.build(kind, body) for kind, body in items if body)
-    return block
+    return b"".join(records.build(kind, body) for kind, body in items if body)
 
 
 def _tail(base: Container, chunks: int, how: Choices) -> bytes:
@@ -122,7 +121,7 @@ def packets(data: bytes, folder: Path) -> None:
         outcomes += _inbox(folder, containers.all_keys()).resume()
     _check(folder, outcomes)
     for outcome in outcomes:
-        if isinstance(outcome, framing.Received) and not outcome.protection == "plain":
+        if isinstance(outcome, framing.Received) and outcome.protection != "plain":
             assert outcome.path.read_bytes() in [base.data for base in bases]
 
 
