@@ -91,6 +91,7 @@ class Opening:
             names = " and ".join(self._locked)
             ways.append(
                 f"--identity-passphrase-file FILE and the passphrase of the identity {names}"
+                + ", which the one that was given does not open" * bool(self._secrets)
             )
         if own and rsa:
             ways.append(f"{_FILE}, an identity or the private RSA key in PEM")
@@ -103,7 +104,7 @@ class Opening:
 
     def _private_keys(self) -> Sequence[framing.PrivateKey]:
         keys = list(self._shared)
-        for own in Keystore().identities() if self._own is None else self._own:
+        for own in self._stored() if self._own is None else self._own:
             identity = self._unlocked(own)
             if identity is None:
                 self._locked.append(own.name)
@@ -111,6 +112,18 @@ class Opening:
             keys.append(framing.PrivateKey(identity.x25519))
             keys.extend(self._one_time(own, identity))
         return keys
+
+    def _stored(self) -> Iterator[Own]:
+        """All identities of the store; a damaged one costs itself, not the reception."""
+        store = Keystore()
+        for name in store.identity_names():
+            try:
+                own = store.identity(name)
+            except Failure as failure:
+                self._out.say(f"note: {failure.sentence}")
+                continue
+            if own is not None:
+                yield own
 
     def _unlocked(self, own: Own) -> Identity | None:
         """With the passphrases that were given, else with one that is asked for."""
