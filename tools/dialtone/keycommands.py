@@ -194,7 +194,11 @@ def _make_one_time(
         f"# {known.name}, fingerprint {known.key.fingerprint}: for one correspondent only\n"
         f"{known.key.text()}\n{one_time_bundle(identity, publics)}\n"
     )
-    write_new(output, text.encode())
+    try:
+        write_new(output, text.encode())
+    except OSError:
+        known.drop_one_time(publics)
+        raise
     out.say(f"{count(number, 'one-time key')} in {output}: give it to one correspondent, no other")
 
 

@@ -28,6 +28,8 @@ ME = "me"
 ONE_TIME_MAX = 64  # unused one-time keys of an identity: each is tried on each transfer
 
 _PRIVATE_FOLDER = 0o700
+_DIGITS_MAX = 20  # of a time: 2**64 has as many
+_PUBLIC = re.compile(r"[0-9a-f]{64}\.key")
 _NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}")
 _IDENTITY, _KEY, _REVOKED = ".identity", ".key", ".revoked"
 _ONCE, _ONE_TIME, _USED = ".once", ".onetime", ".used"
@@ -83,10 +85,14 @@ class Own:
         publics = []
         for _ in range(number):
             key = OneTimeKey.new()
-            name = key.public[:4].hex() + _ONE_TIME
-            write_private(folder / name, key.seal(identity))
+            write_private(folder / _one_time_name(key.public), key.seal(identity))
             publics.append(key.public)
         return publics
+
+    def drop_one_time(self, publics: list[bytes]) -> None:
+        """Erase one-time keys that nobody was given. Raises OSError."""
+        for public in publics:
+            erase(_beside(self.path, _ONCE) / _one_time_name(public))
 
     def forget_one_time(self) -> int:
         """Erase all private halves; returns how many there were. Raises OSError."""
@@ -107,7 +113,8 @@ class Contact:
 
     def one_time_files(self) -> list[Path]:
         """Their one-time keys that were not used yet."""
-        return sorted(_beside(self.path, _ONCE).glob(f"*{_KEY}"))
+        files = _beside(self.path, _ONCE).glob(f"*{_KEY}")
+        return sorted(path for path in files if _PUBLIC.fullmatch(path.name))
 
     def add_one_time(self, publics: list[bytes]) -> int:
         """Keep one-time keys (32 bytes each), those left out that were here before, used or not.
@@ -145,8 +152,11 @@ class Keystore:
         self._identities = root / "identities"
         self._contacts = root / "contacts"
 
+    def identity_names(self) -> list[str]:
+        return _names(self._identities, _IDENTITY)
+
     def identities(self) -> list[Own]:
-        return list(filter(None, map(self.identity, _names(self._identities, _IDENTITY))))
+        return list(filter(None, map(self.identity, self.identity_names())))
 
     def identity(self, name: str) -> Own | None:
         """None where there is no identity of that name."""
@@ -220,7 +230,7 @@ def own_from_file(path: Path, name: str = "") -> Own:
     try:
         key = locked_public(text)
     except KeyTextError as error:
-        raise Failure(f"{path}: {sentence(str(error))}") from None
+        raise Failure(f"{path}: {sentence(str(error))}", "take it from a copy") from None
     return Own(name or path.name.removesuffix(_IDENTITY), path, text, key, _revoked(path))
 
 
@@ -237,6 +247,10 @@ def write_identity(path: Path, name: str, identity: Identity, passphrase: bytes)
 def signing_key(key: TheirKey) -> bytes | None:
     """The Ed25519 key (32 bytes) that checks its owner's signatures; None for keys without."""
     return key.ed25519 if isinstance(key, PublicKey) else None
+
+
+def _one_time_name(public: bytes) -> str:
+    return public[:4].hex() + _ONE_TIME
 
 
 def _names(folder: Path, suffix: str) -> list[str]:
@@ -262,8 +276,8 @@ def _revoked(path: Path) -> int | None:
     """When the key beside which the mark stands was revoked."""
     mark = _beside(path, _REVOKED)
     try:
-        text = mark.read_text()
+        text = mark.read_bytes().strip()
     except FileNotFoundError:
         return None
     # A mark that cannot be read still means what its name says.
-    return int(text) if text.strip().isdecimal() else 0
+    return int(text) if text.isdigit() and len(text) <= _DIGITS_MAX else 0

@@ -119,9 +119,13 @@ def _parsed(text: str, where: str) -> Sheet:
             return Sheet(RsaKey.parse(text))
         return _of_items(items(text))
     except ForgedStatementError as error:
-        raise Failure(f"{where}: {sentence(str(error))}", "", ExitCode.KEY) from None
+        raise Failure(
+            f"{where}: {sentence(str(error))}", "ask its owner for another one", ExitCode.KEY
+        ) from None
     except FramingError as error:
-        raise Failure(f"{where}: {sentence(str(error))}") from None
+        raise Failure(
+            f"{where}: {sentence(str(error))}", "give a dialtone-key- text or a public RSA key"
+        ) from None
 
 
 def _of_items(texts: Iterator[str]) -> Sheet:

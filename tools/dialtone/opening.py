@@ -18,7 +18,14 @@ from dialtone.output import Output
 from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import chosen
 from dialtone.whole import erase
-from framing.errors import FramingError, KeyMaterialError, KeyTextError, WrongPassphraseError
+from framing.errors import (
+    CostlyKeyError,
+    FramingError,
+    KeyMaterialError,
+    KeyTextError,
+    UnknownLockError,
+    WrongPassphraseError,
+)
 from framing.identity import Identity
 from framing.keys import rsa_private_key
 from framing.one_time import OneTimeKey
@@ -26,12 +33,9 @@ from framing.one_time import OneTimeKey
 _ATTEMPTS = 3
 _PEM = b"-----BEGIN "
 _BYTES_MAX = 1 << 16
-_HELP = {
-    "passphrase": "--passphrase-file FILE or --passphrase-prompt and the sender's passphrase",
-    "identit": "--identity FILE",
-    "RSA": "--identity FILE, the private RSA key in PEM",
-    "share": "--shares FILES",
-}
+_PASSPHRASE = "--passphrase-file FILE or --passphrase-prompt and the sender's passphrase"
+_FILE = "--identity FILE"
+_SHARES = "--shares FILES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +78,33 @@ class Opening:
         """Whether all identities of the store are tried: none was named, nor shares."""
         return not self._options.identities and not self._options.shares
 
-    def hint(self, reason: str) -> str:
-        """What helps where a transfer could not be opened for this reason."""
-        ways = [way for word, way in _HELP.items() if word in reason] or list(_HELP.values())
-        if self._locked:
-            own = " and ".join(self._locked)
-            help_ = f"--identity-passphrase-file FILE and the passphrase of the identity {own}"
-            ways = [help_, *(way for way in ways if way != _HELP["identit"])]
+    def hint(self, refused: framing.Refused) -> str:
+        """What helps where a transfer was refused for want of its key."""
+        match refused.error:
+            case CostlyKeyError.__name__:
+                return "ask for it to be sent again, with a lock that costs less to open"
+            case UnknownLockError.__name__:
+                return "a newer version of dialtone may know it; what was received is kept"
+        own, rsa = "identit" in refused.reason, "RSA" in refused.reason
+        ways = [_PASSPHRASE] * ("passphrase" in refused.reason)
+        if own and self._locked:
+            names = " and ".join(self._locked)
+            ways.append(
+                f"--identity-passphrase-file FILE and the passphrase of the identity {names}"
+                + ", which the one that was given does not open" * bool(self._secrets)
+            )
+        if own and rsa:
+            ways.append(f"{_FILE}, an identity or the private RSA key in PEM")
+        elif rsa:
+            ways.append(f"{_FILE}, the private RSA key in PEM")
+        elif own and not self._locked:
+            ways.append(_FILE)
+        ways += [_SHARES] * ("share" in refused.reason)
         return f"run again with {', or '.join(ways)}; what was received is kept"
 
     def _private_keys(self) -> Sequence[framing.PrivateKey]:
         keys = list(self._shared)
-        for own in Keystore().identities() if self._own is None else self._own:
+        for own in self._stored() if self._own is None else self._own:
             identity = self._unlocked(own)
             if identity is None:
                 self._locked.append(own.name)
@@ -93,6 +112,18 @@ class Opening:
             keys.append(framing.PrivateKey(identity.x25519))
             keys.extend(self._one_time(own, identity))
         return keys
+
+    def _stored(self) -> Iterator[Own]:
+        """All identities of the store; a damaged one costs itself, not the reception."""
+        store = Keystore()
+        for name in store.identity_names():
+            try:
+                own = store.identity(name)
+            except Failure as failure:
+                self._out.say(f"note: {failure.sentence}")
+                continue
+            if own is not None:
+                yield own
 
     def _unlocked(self, own: Own) -> Identity | None:
         """With the passphrases that were given, else with one that is asked for."""

@@ -52,13 +52,21 @@ class Output:
         """Print one JSON object, when that was asked for."""
         if self.as_json:
             record = {"event": name} | {key: _plain(value) for key, value in fields.items()}
-            print(json.dumps(record, ensure_ascii=False), file=self._events, flush=True)
+            self._print(record)
 
     def record(self, **fields: object) -> None:
         """Print one JSON object without an event name: a row of a listing."""
         if self.as_json:
             record = {key: _plain(value) for key, value in fields.items()}
-            print(json.dumps(record, ensure_ascii=False), file=self._events, flush=True)
+            self._print(record)
+
+    def _print(self, record: dict[str, object]) -> None:
+        line = json.dumps(record, ensure_ascii=False)
+        try:
+            line.encode(self._events.encoding or "ascii")
+        except UnicodeEncodeError:  # names of files may hold anything, and terminals know less
+            line = json.dumps(record)
+        print(line, file=self._events, flush=True)
 
     def table(self, table: "Table") -> None:
         """Print a table for people."""

@@ -57,6 +57,7 @@ class Report:
         self._inbox = receiving.inbox
         self._level = _Level()
         self._failures: list[Failure] = []
+        self._earlier: list[framing.Refused] = []  # what earlier receptions left, and still is shut
         self._reasons: list[str] = []  # why signals went away or could not be read, each once
 
     def resume(self) -> None:
@@ -68,6 +69,8 @@ class Report:
                 self._deliver(result, None)
             elif isinstance(result, framing.Repeated):
                 self._repeat(result)
+            else:
+                self._earlier.append(result)
 
     def hear(self, chunk: "Samples") -> None:
         """Note how loud the sound is."""
@@ -109,6 +112,10 @@ class Report:
         """Raise the Failure that the reception ends with, if it does."""
         if damage:
             self.out.say(f"note: {damage}")
+        for refused in self._earlier:
+            # An inbox refuses a transfer once; it matters where this recording carries it.
+            if refused.transfer_id in self._receiving.transfers:
+                self._reject(refused)
         for progress in self._pending():
             self._lament(progress)
         if not self._failures and not self.arrived:
@@ -183,7 +190,7 @@ class Report:
         code = KIND_CODES.get(refused.kind, ExitCode.INCOMPLETE)
         reason = sentence(refused.reason)
         again = "ask for it to be sent again"
-        hint = self._opening.hint(reason) if refused.kind == "key" else again
+        hint = self._opening.hint(refused) if refused.kind == "key" else again
         facts = {"transfer": refused.transfer_id, "kind": refused.kind}
         self.out.event("refused", **facts, reason=reason)
         self._failures.append(Failure(reason, hint, code, **facts))
@@ -197,8 +204,6 @@ class Report:
             "packets": progress.have,
             "of": progress.needed,
         }
-        if progress.locked:
-            self._lock(facts)
         if progress.have >= progress.needed and progress.exact:
             return
         reason = (
@@ -206,14 +211,6 @@ class Report:
         )
         self.out.event("lost", **facts, reason=reason)
         self._failures.append(Failure(reason, _INCOMPLETE_HINT, ExitCode.INCOMPLETE, **facts))
-
-    def _lock(self, facts: dict[str, object]) -> None:
-        """The inbox refuses a key once; where that was before this reception, say it again."""
-        told = any(failure.facts.get("transfer") == facts["transfer"] for failure in self._failures)
-        if not told:
-            reason = "a transfer in this recording is locked, and no key that was given opens it"
-            hint = self._opening.hint("")
-            self._failures.append(Failure(reason, hint, ExitCode.KEY, **facts))
 
     def _nothing(self) -> Failure:
         """Why there is nothing: no signal, or one that could not be read."""

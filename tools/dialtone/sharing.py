@@ -100,9 +100,9 @@ def join_files(paths: Sequence[Path]) -> Identity:
     try:
         return shares.join([share for _, share in found])
     except MissingShareError as error:
-        there = ", ".join(f"{path} is share {share.index}" for path, share in found)
+        there = ", ".join(dict.fromkeys(f"{path} is share {share.index}" for path, share in found))
         raise Failure(
-            f"{sentence(str(error))} ({there})", "get one more of the shares", ExitCode.KEY
+            f"{sentence(str(error))} ({there})", "get more of the shares", ExitCode.KEY
         ) from None
 
 

@@ -19,7 +19,9 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A binary file to write to; it takes its name when the block ends without an error."""
     temporary = _beside(target)
     try:
-        with temporary.open("xb") as file:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        with _opened(temporary, target, _EVERYBODY) as file:
             yield file
         temporary.replace(target)
     finally:
@@ -61,11 +63,10 @@ def erase(path: Path) -> None:
 def _write(target: Path, data: bytes, mode: int) -> None:
     temporary = _beside(target)
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
+        with _opened(temporary, target, mode) as file:
             file.write(data)
             file.flush()
-            os.fsync(handle)
+            os.fsync(file.fileno())
         try:
             os.link(temporary, target)
         except OSError as error:
@@ -80,6 +81,14 @@ def _write(target: Path, data: bytes, mode: int) -> None:
         sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _opened(temporary: Path, target: Path, mode: int) -> BinaryIO:
+    """The temporary file; what is wrong with its place is told of the target, which has a name."""
+    try:
+        return os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _beside(target: Path) -> Path:
