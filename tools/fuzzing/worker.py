@@ -17,7 +17,6 @@ import pkgutil
 import random
 import resource
 import shutil
-import sys
 import tempfile
 import time
 import traceback
