@@ -14,6 +14,7 @@ from framing.errors import StorageError
 from framing.huffman import pack_parts
 from framing.inbox import SPOOL_NAME, Outcome
 from framing.trailer import Part
+
 from fuzzing import Choices, containers
 from fuzzing.containers import NOW, Container
 

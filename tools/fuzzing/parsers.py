@@ -16,6 +16,7 @@ from framing.identity import Identity, locked_public, parse_public
 from framing.names import NAME_BYTES_MAX, safe_name
 from framing.one_time import OneTimeKey
 from framing.trailer import Part, Trailer
+
 from fuzzing import Choices, containers
 
 _PASSPHRASES = 2  # of containers.all_keys

@@ -17,6 +17,7 @@ import pkgutil
 import random
 import resource
 import shutil
+import sys
 import tempfile
 import time
 import traceback
