@@ -8,9 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from framing._huffman_codes import CLASSES_MAX, I64, LENGTH_MAX, U8, U16, U32, Int
-
-STREAMS = 4
+from framing._huffman_codes import CLASSES_MAX, I64, LENGTH_MAX, STREAMS, U8, U16, U32, U64, Int
 
 _TABLE = 1 << LENGTH_MAX
 
@@ -23,44 +21,54 @@ def stream_words(size: Int, streams: Int) -> Int:
 
 @njit(cache=True, nogil=True)
 def encode_streams(
-    data: U8, codes: U32, kinds: U8, capacity: Int, words: U32, lengths: I64
+    data: U8, codes: U32, kinds: U8, capacity: Int, words: U64, lengths: I64
 ) -> None:
     """Code part i of `data` into words[i * capacity:]; lengths (streams,) gets the bytes of each.
 
     codes     (classes * 256,) uint32: those of `canonical_codes` for each class
     kinds     (256,) uint8: the class of the bytes that follow a value, below `classes`
-    capacity  of `stream_words`
+    capacity  words of 64 bits for each stream: half of `stream_words`, rounded up
     """
     streams = lengths.size
     quarter = (data.size + streams - 1) // streams
+    bits, sixteen = np.uint64(0xFFFF), np.uint64(16)
+    one, last_bit = np.uint64(1), np.uint64(63)
     for stream in range(streams):
         at = stream * capacity
-        first = stream * quarter
-        last = min(first + quarter, data.size)
-        held = np.uint64(0)
-        count = np.uint64(0)
+        i = stream * quarter
+        end = min(i + quarter, data.size)
+        held = count = np.uint64(0)
         before = np.int64(0)
-        i = first
-        while i < last:
+        while i < end:
             byte = np.int64(data[i])
             code = np.uint64(codes[np.int64(kinds[before]) << 8 | byte])
+            put = code & bits
+            taken = code >> sixteen
             before = byte
-            held |= (code & np.uint64(0xFFFF)) << count
-            count += code >> np.uint64(16)
-            if i + 1 < last:
-                byte = np.int64(data[i + 1])
+            i += 1
+            if i + 3 <= end:
+                # Four codes are joined, the last two by themselves, before the chain that
+                # each step has to wait for.
+                byte, third = np.int64(data[i]), np.int64(data[i + 1])
                 code = np.uint64(codes[np.int64(kinds[before]) << 8 | byte])
-                before = byte
-                held |= (code & np.uint64(0xFFFF)) << count
-                count += code >> np.uint64(16)
-            words[at] = np.uint32(held & np.uint64(0xFFFFFFFF))
-            whole = count >> np.uint64(5)
-            at += np.int64(whole)
-            held >>= whole << np.uint64(5)
-            count &= np.uint64(31)
-            i += 2
-        words[at] = np.uint32(held)
-        lengths[stream] = 4 * (at - stream * capacity) + (np.int64(count) + 7) // 8
+                put |= (code & bits) << taken
+                taken += code >> sixteen
+                code = np.uint64(codes[np.int64(kinds[byte]) << 8 | third])
+                pair = code & bits
+                width = code >> sixteen
+                before = np.int64(data[i + 2])
+                code = np.uint64(codes[np.int64(kinds[third]) << 8 | before])
+                put |= (pair | (code & bits) << width) << taken
+                taken += width + (code >> sixteen)
+                i += 3
+            held |= put << count
+            words[at] = held
+            full = count + taken > last_bit
+            held = put >> one >> (last_bit - count) if full else held
+            count = (count + taken) & last_bit
+            at += full
+        words[at] = held
+        lengths[stream] = 8 * (at - stream * capacity) + (np.int64(count) + 7) // 8
 
 
 @njit(cache=True, nogil=True)
@@ -88,6 +96,8 @@ def decode_streams(
     words: U32, lengths: I64, table: U16, first: Int, capacity: Int, out: U8
 ) -> bool:
     """Decode out.size symbols from the streams in `words`; False where they do not fit the code.
+
+    Nor do they where what fills the last byte of a stream is not zero.
 
     words     (streams * capacity,) uint32, zero beyond each stream's end
     lengths   (streams,) int64 bytes of each stream
@@ -172,5 +182,7 @@ def decode_streams(
             n -= entry >> eight & taken
         used = (at - s * capacity) * 32 - np.int64(n)
         if used > 8 * lengths[s] or used <= 8 * (lengths[s] - 1):
+            return False
+        if x:  # at least the last byte's fill, and beyond it the zeros behind the stream
             return False
     return True

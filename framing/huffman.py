@@ -11,13 +11,23 @@ four independent chains keep a superscalar core busy.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from framing._huffman_classes import WEIGHTS, choose_classes, class_counts, count_pairs
+from framing._huffman_classes import (
+    LOGS,
+    WEIGHTS,
+    choose_classes,
+    class_counts,
+    count_pairs,
+    least_bits,
+)
 from framing._huffman_codes import (
     CLASSES_MAX,
     I32,
     LENGTH_MAX,
+    STREAMS,
     TABLE_BYTES_MAX,
     U8,
     canonical_codes,
@@ -28,7 +38,6 @@ from framing._huffman_codes import (
     write_lengths,
 )
 from framing._huffman_kernels import (
-    STREAMS,
     decode_streams,
     decoding_table,
     encode_streams,
@@ -106,54 +115,93 @@ def _plan(data: U8, streams: int) -> _Plan:
     pairs = np.zeros((256, 256), np.uint32)
     count_pairs(data, streams, pairs)
     kinds = np.zeros(256, np.uint8)
-    classes = choose_classes(pairs, kinds, WEIGHTS)
+    classes = choose_classes(pairs, kinds, WEIGHTS, LOGS)
     counts = np.zeros((classes, 256), np.int32)
     class_counts(pairs, kinds, counts)
-    one = _Plan(counts.sum(axis=0, keepdims=True, dtype=np.int32), np.zeros_like(kinds))
-    if classes == 1:
-        return one
     several = _Plan(counts, kinds)
+    if classes == 1 or 8 * several.size <= least_bits(counts, WEIGHTS):
+        return several
+    one = _Plan(counts.sum(axis=0, keepdims=True, dtype=np.int32), np.zeros_like(kinds))
     return several if several.size < one.size else one
 
 
 def _encode(data: U8, streams: int, plan: _Plan) -> bytes:
     codes = np.empty((len(plan.lengths), 256), np.uint32)
     canonical_codes(plan.lengths, codes)
-    capacity = stream_words(data.size, streams)
-    words = np.empty(capacity * streams, np.uint32)
+    capacity = (stream_words(data.size, streams) + 1) // 2
+    words = np.empty(capacity * streams, np.uint64)
     sizes = np.empty(streams, np.int64)
     encode_streams(data, codes.ravel(), plan.kinds, capacity, words, sizes)
+    coded = words.astype("<u8", copy=False).view(np.uint8)
     body = [int(size).to_bytes(2, "big") for size in sizes[:-1]]
     for i, size in enumerate(sizes.tolist()):
-        stream = words[i * capacity : i * capacity + (size + 3) // 4]
-        body.append(stream.astype("<u4", copy=False).tobytes()[:size])
+        body.append(coded[8 * i * capacity :][:size].tobytes())
     return b"".join(body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands before the body of a packed chunk.
+
+    length   of the head [bytes]
+    size     of the chunk [bytes]
+    lengths  (classes, 256) uint8: the code lengths; no classes in a stored chunk
+    kinds    (256,) uint8: the class of each value
+    """
+
+    length: int
+    size: int
+    lengths: U8
+    kinds: U8
+
+    @classmethod
+    def read(cls, data: U8) -> _Head:
+        """The head that `data` begins with. Raises MalformedError."""
+        lengths = np.zeros((CLASSES_MAX, 256), np.uint8)
+        kinds = np.zeros(256, np.uint8)
+        mode, table = data[:1].tobytes(), data[1 + _SIZE_BYTES :]
+        if mode == STORED:
+            return cls(1, 0, lengths[:0], kinds)
+        if mode == _ONE_CODE:
+            classes = 1
+            bits, _ = read_lengths(table, 0, lengths[0])
+        elif mode == _SEVERAL_CODES:
+            bits, classes = read_classes(table, lengths, kinds)
+        else:
+            raise MalformedError
+        if bits < 0 or (bits % 8 and table[bits // 8] >> bits % 8):
+            raise MalformedError
+        size = (int(data[1]) << 8 | int(data[2])) + 1
+        return cls(1 + _SIZE_BYTES + (bits + 7) // 8, size, lengths[:classes], kinds)
 
 
 def unpack(packed: bytes) -> bytes:
     """The chunk. Raises MalformedError; never gives more than 65536 bytes."""
-    mode, body = packed[:1], packed[1:]
-    if mode == STORED and len(body) <= CHUNK_BYTES:
-        return body
-    if mode not in (_ONE_CODE, _SEVERAL_CODES) or len(body) <= _SIZE_BYTES:
+    data = np.frombuffer(packed, np.uint8)
+    head = _Head.read(data)
+    return _unpack(head, data[head.length :])
+
+
+def unpack_parts(head: bytes, body: bytes) -> bytes:
+    """The chunk whose packed parts these are. Raises MalformedError, as `unpack` and for a head
+    that goes on behind its code lengths or ends before."""
+    data = np.frombuffer(head, np.uint8)
+    read = _Head.read(data)
+    if read.length != data.size:
         raise MalformedError
-    size = int.from_bytes(body[:_SIZE_BYTES], "big") + 1
-    data = np.frombuffer(body, np.uint8)[_SIZE_BYTES:]
-    lengths = np.zeros((CLASSES_MAX, 256), np.uint8)
-    kinds = np.zeros(256, np.uint8)
-    classes, symbols = 1, 0
-    if mode == _ONE_CODE:
-        bits, symbols = read_lengths(data, 0, lengths[0])
-    else:
-        bits, classes = read_classes(data, lengths, kinds)
-    if bits < 0 or (bits % 8 and data[bits // 8] >> bits % 8):
-        raise MalformedError
-    data = data[(bits + 7) // 8 :]
-    if symbols == 1:
-        if data.size:
+    return _unpack(read, np.frombuffer(body, np.uint8))
+
+
+def _unpack(head: _Head, body: U8) -> bytes:
+    if len(head.lengths) == 0:
+        if body.size > CHUNK_BYTES:
             raise MalformedError
-        return bytes([int(lengths[0].argmax())]) * size
-    return _decode(data, size, lengths[:classes], kinds)
+        return body.tobytes()
+    if len(head.lengths) == 1 and np.count_nonzero(head.lengths) == 1:
+        if body.size:
+            raise MalformedError
+        return bytes([int(head.lengths.argmax())]) * head.size
+    return _decode(body, head.size, head.lengths, head.kinds)
 
 
 def _decode(data: U8, size: int, code_lengths: U8, kinds: U8) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from huffman_bench import encyclopaedia
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -82,7 +83,7 @@ def by_order() -> Table:
     """Sealed bytes of a transfer, compressed first and encrypted first."""
     photo = PHOTO.read_bytes()
     files = {
-        "text": (ROOT / "framing" / "README.md").read_bytes(),
+        "text": encyclopaedia(200_000),
         "pixels": np.asarray(Image.open(io.BytesIO(photo))).tobytes(),
         "PNG file": photo,
     }

@@ -30,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from framing.huffman import CHUNK_BYTES, pack, unpack
 
 _ROOT = Path(__file__).parents[1]
+_LICENSE = _ROOT / "LICENSE"
 _PHOTO = _ROOT / "tools" / "dialtone" / "data" / "photo.png"
 _MADE_BYTES = 1 << 20
 _MARKUP = ("[[{}]]", "[[{}|{}]]", "''{}''", "'''{}'''", "&quot;{}&quot;", "({})", "{{{{{}}}}}")
@@ -85,9 +86,8 @@ def entropy_bytes(data: bytes) -> float:
 
 
 def encyclopaedia(size: int, seed: int = 0) -> bytes:
-    """Pages as of a wiki's XML dump, with words in the order that the project's pages have them."""
-    text = " ".join(path.read_text("utf-8") for path in sorted(_ROOT.glob("*/README.md")))
-    words = re.findall(r"[A-Za-z][a-z]+[,.;]?", text)
+    """Pages as of a wiki's XML dump, with words in the order that the license has them."""
+    words = re.findall(r"[A-Za-z][a-z]+[,.;]?", _LICENSE.read_text("utf-8"))
     after = defaultdict(list)
     for word, following in zip(words, words[1:] + words[:1], strict=True):
         after[word].append(following)
