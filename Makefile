@@ -40,6 +40,7 @@ huffman: $(VENV)/.runtime
 # What the frame layer costs in bytes, by packet size, lock and order.
 costs: $(VENV)/.runtime
 	$(BIN)/python tools/frame_costs.py
+
 # Broken inputs for everything that reads what strangers send. INPUTS=5000000 takes an hour.
 fuzz: $(VENV)/.dev
 	@$(PIP) install --constraint constraints.txt --editable '.[fuzz]' || echo "without atheris: by chance"

@@ -20,7 +20,7 @@ from framing.errors import (
     TooLargeError,
     VersionError,
 )
-from framing.huffman import CHUNK_BYTES, ENCRYPT_FIRST_BYTES, STORED, unpack
+from framing.huffman import CHUNK_BYTES, ENCRYPT_FIRST_BYTES, STORED, unpack, unpack_parts
 from framing.names import candidates
 from framing.spool import sync_folder, write_all
 from framing.trailer import Trailer
@@ -63,7 +63,7 @@ def plaintext(
                 raise MalformedError
             if encrypt_first:
                 # One chunk too many is for the opener to name.
-                chunk = opener.open(unpack(next(tables, STORED) + body))
+                chunk = opener.open(unpack_parts(next(tables, STORED), body))
             else:
                 chunk = unpack(opener.open(body))
             if length % full or (length and not chunk):

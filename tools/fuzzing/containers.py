@@ -15,7 +15,7 @@ from Crypto.PublicKey import RSA
 
 import framing
 from framing import fountain, header, packet, records, shares
-from framing.cipher import MAC_BYTES, ChunkSealer, Encrypted, Suite, Unencrypted
+from framing.cipher import MAC_BYTES, PASSES, ChunkSealer, Encrypted, Suite, Unencrypted
 from framing.one_time import OneTimeKey
 from framing.trailer import Part
 
@@ -32,7 +32,7 @@ class Work:
         self.scrypt = 0
 
     def cheap_scrypt(
-        self, secret: bytes, salt: bytes, log2_n: int, r: int = 8, p: int = 3, length: int = 32
+        self, secret: bytes, salt: bytes, log2_n: int, r: int = 8, p: int = PASSES, length: int = 32
     ) -> bytes:
         """Stands in for scrypt, within whose bounds it has to be called."""
         assert 1 <= log2_n <= 15
