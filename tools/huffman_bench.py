@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,9 +28,13 @@ from PIL import Image, UnidentifiedImageError
 from framing.huffman import CHUNK_BYTES, pack, unpack
 
 _ROOT = Path(__file__).parents[1]
-_LICENSE = _ROOT / "LICENSE"
 _PHOTO = _ROOT / "tools" / "dialtone" / "data" / "photo.png"
 _MADE_BYTES = 1 << 20
+# What syllables are made of, more frequent ones first; no part of a file, which could change.
+_ONSETS = "t s  r n th d c l m w h p f b g pr v st tr y ch sh k cl pl j fr qu z"
+_VOWELS = "e a i o e a u io ea ou ee y ai oo au"
+_CODAS = " n r s  l t d ng nt m st ct c rs x ck p ss"
+_WORDS = 3000
 _MARKUP = ("[[{}]]", "[[{}|{}]]", "''{}''", "'''{}'''", "&quot;{}&quot;", "({})", "{{{{{}}}}}")
 
 
@@ -86,34 +88,41 @@ def entropy_bytes(data: bytes) -> float:
 
 
 def encyclopaedia(size: int, seed: int = 0) -> bytes:
-    """Pages as of a wiki's XML dump, with words in the order that the license has them."""
-    words = re.findall(r"[A-Za-z][a-z]+[,.;]?", _LICENSE.read_text("utf-8"))
-    after = defaultdict(list)
-    for word, following in zip(words, words[1:] + words[:1], strict=True):
-        after[word].append(following)
+    """Pages as of a wiki's XML dump, of made words, the earlier ones more often."""
     rng = np.random.default_rng(seed)
+    words = [_word(rng) for _ in range(_WORDS)]
     out: list[str] = []
     length = number = 0
     while length < size:
         number += int(rng.integers(1, 9))
-        page = "".join(_page(rng, words, after, number))
+        page = "".join(_page(rng, words, number))
         out.append(page)
         length += len(page)
     return "".join(out).encode()[:size]
 
 
-def _page(
-    rng: np.random.Generator, words: list[str], after: dict[str, list[str]], number: int
-) -> Iterator[str]:
+def _ranked(rng: np.random.Generator, items: list[str]) -> str:
+    """One of them, the earlier ones more often."""
+    return items[int(len(items) * rng.random() ** 2)]
+
+
+def _word(rng: np.random.Generator) -> str:
+    kinds = [kind.split(" ") for kind in (_ONSETS, _VOWELS, _CODAS)]
+    syllables = int(rng.integers(1, 4))
+    parts = "".join(_ranked(rng, kind) for _ in range(syllables) for kind in kinds)
+    chance = rng.random()
+    return (parts.capitalize() if chance < 0.15 else parts) + ("," if chance > 0.9 else "")
+
+
+def _page(rng: np.random.Generator, words: list[str], number: int) -> Iterator[str]:
     title = " ".join(rng.choice(words, 2)).strip(",.;").capitalize()
     year, month, day, name = rng.integers((1960, 1, 1, 0), (2006, 13, 29, len(words)))
     yield f"  <page>\n    <title>{title}</title>\n    <id>{number}</id>\n    <revision>\n"
     yield f"      <timestamp>{year}-{month:02}-{day:02}T12:00:{day:02}Z</timestamp>\n"
     yield f"      <contributor>\n        <username>{words[name].strip(',.;')}</username>\n"
     yield f"      </contributor>\n      <text xml:space=\"preserve\">'''{title}''' is"
-    word = str(rng.choice(words))
     for place in range(int(rng.integers(80, 900))):
-        word = str(rng.choice(after[word]))
+        word = _ranked(rng, words)
         chance = rng.random()
         plain = word.strip(",.;")
         if chance < 0.06:
