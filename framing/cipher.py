@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from contextlib import suppress
 from typing import Protocol
 
 from Crypto.Cipher import AES
@@ -37,7 +38,7 @@ _NONCE_BYTES = 12
 COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
 COST_MAX = 15
 PASSES = 4
-PASSES_MAX = 12  # whoever asks for more is refused untried: 1.2 s
+PASSES_MAX = 12  # of a header with N = 2**15, or as much work: more is refused untried, 1.2 s
 
 # Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.1 ms each.
 _SEARCH = 128
@@ -78,8 +79,17 @@ def scrypt(
 
 
 def passphrase_bytes(secret: str | bytes) -> bytes:
-    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
-    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it.
+
+    Text with lone surrogates is what Python makes of bytes that are no text (PEP 383): these bytes.
+    """
+    if isinstance(secret, bytes):
+        return secret
+    with suppress(UnicodeEncodeError):
+        return unicodedata.normalize("NFC", secret).encode()
+    with suppress(UnicodeEncodeError):
+        return secret.encode(errors="surrogateescape")
+    return secret.encode(errors="surrogatepass")
 
 
 class Suite(Protocol):

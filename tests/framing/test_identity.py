@@ -6,6 +6,8 @@ import hashlib
 import hmac
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,9 +157,9 @@ def test_keys_of_a_seed(seed):
 def test_public_key_and_fingerprint():
     data = b"\x01" + ANN.public.x25519 + ANN.public.ed25519
     assert armor.decode(ANN.public.text()) == (armor.KEY, data)
-    letters = base64.b32encode(hashlib.sha256(b"dialtone 2 fingerprint" + data).digest()[:10])
-    assert ANN.public.fingerprint.replace("-", "") == letters.decode().lower()
-    assert [len(group) for group in ANN.public.fingerprint.split("-")] == [4, 4, 4, 4]
+    letters = base64.b32encode(hashlib.sha256(b"dialtone 2 fingerprint" + data).digest())
+    assert ANN.public.fingerprint.replace("-", "") == letters.decode().lower()[:20]
+    assert [len(group) for group in ANN.public.fingerprint.split("-")] == [4] * 5
     assert identity.parse_public(ANN.public.text()) == ANN.public
 
 
@@ -177,6 +179,72 @@ GOOD = ANN.public.data
 SPLIT = b"\x02" + ANN.public.x25519 + bytes(16)
 NO_POINT = (2).to_bytes(32, "little")  # no x fits this y
 SMALL = [0, 1, P - 1, P, P + 1, 1 << 255]
+TOP = 1 << 255  # the bit that RFC 7748, section 5, has a reader mask
+U = int.from_bytes(ANN.public.x25519, "little")
+DOUBLE = [U | TOP, P + 9, TOP - 1]  # other ways to write a key
+
+
+def of_order_8():
+    """A point of the order 8: a multiple of the order of the base point times one of the curve."""
+    for y in range(3, 100):
+        square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+        x = pow(square, (P + 3) // 8, P)
+        x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
+        if x * x % P != square:
+            continue
+        point, power, factor = (0, 1), (x, y), ORDER
+        while factor:
+            if factor & 1:
+                point = plus(point, power)
+            power, factor = plus(power, power), factor >> 1
+        four = plus(plus(point, point), plus(point, point))
+        if four != (0, 1):
+            return point
+    raise AssertionError
+
+
+def small_order():
+    """The eight points whose order is 1, 2, 4 or 8, as keys of 32 bytes."""
+    point, multiple, keys = of_order_8(), (0, 1), []
+    for _ in range(8):
+        keys.append((multiple[1] | (multiple[0] & 1) << 255).to_bytes(32, "little"))
+        multiple = plus(multiple, point)
+    assert multiple == (0, 1)
+    return keys
+
+
+SMALL_ED25519 = small_order()
+
+
+def test_points_of_small_order():
+    """The eight of them, which include 0, 1 and -1 as y."""
+    assert len(set(SMALL_ED25519)) == 8
+    known = [
+        bytes(32),
+        bytes(31) + b"\x80",
+        (1).to_bytes(32, "little"),
+        (P - 1).to_bytes(32, "little"),
+    ]
+    assert set(known) < set(SMALL_ED25519)
+
+
+@pytest.mark.parametrize("key", SMALL_ED25519)
+def test_signatures_of_small_order_are_none(key):
+    """R = (0, 1) and S = 0 fit the equation of RFC 8032, section 5.1.7, whatever was signed: an
+    implementation that does not look at the key takes some of these for any message."""
+    signature = (1).to_bytes(32, "little") + bytes(32)
+    taken = [taken_by_another(key, signature, bytes([number])) for number in range(64)]
+    assert any(taken)
+    for number in range(64):
+        assert not identity.verify(key, bytes([number]), signature)
+
+
+def taken_by_another(key, signature, message):
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -189,7 +257,12 @@ SMALL = [0, 1, P - 1, P, P + 1, 1 << 255]
         b"\x03" + GOOD[1:],
         b"\x01",
         GOOD[:33] + NO_POINT,
-        *(b"\x01" + u.to_bytes(32, "little") + GOOD[33:] for u in SMALL),
+        *(GOOD[:33] + key for key in SMALL_ED25519),
+        *(
+            b"\x01" + u.to_bytes(32, "little") + GOOD[33:]
+            for u in [*SMALL, U | TOP, P + 9, TOP - 1]
+        ),
+        b"\x02" + (U | TOP).to_bytes(32, "little") + bytes(16) + b"\x03\x05",
         SPLIT + b"\x01\x05",
         SPLIT + b"\x00\x00",
         SPLIT + b"\x06\x05",
@@ -250,6 +323,17 @@ def test_text_passphrases_are_normalized():
             assert Identity.unlock(text, typed).seed == SEED
         with pytest.raises(WrongPassphraseError):
             Identity.unlock(text, apart.encode())
+
+
+@pytest.mark.parametrize("typed", ["pa\udcffss", "\ud800", "a\udc80\ud800"])
+def test_what_is_no_text_is_a_passphrase_too(typed):
+    """PEP 383: Python reads bytes that are no UTF-8 as lone surrogates."""
+    text = ANN.lock(typed, cost=10)
+    assert Identity.unlock(text, typed).seed == SEED
+    if typed == "pa\udcffss":
+        assert Identity.unlock(text, b"pa\xffss").seed == SEED
+    with pytest.raises(WrongPassphraseError):
+        Identity.unlock(text, "pass")
 
 
 def test_wrong_passphrase():

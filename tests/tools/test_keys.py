@@ -157,8 +157,8 @@ def test_one_time_keys_of_somebody_else(be, dialtone, tmp_path):
     command = ("key", "show", "--one-time", 2, "-o", bundle, "--passphrase-file", secret)
     assert dialtone(*command).code == 0
     assert dialtone(*command).code == 2  # never overwritten
-    assert "room for 62 more" in dialtone(
-        "key", "show", "--one-time", 63, "-o", tmp_path / "more", "--passphrase-file", secret
+    assert "room for 30 more" in dialtone(
+        "key", "show", "--one-time", 31, "-o", tmp_path / "more", "--passphrase-file", secret
     ).err  # fmt: skip
     assert not (tmp_path / "more").exists()
     statement = bundle.read_text().splitlines()[-1]

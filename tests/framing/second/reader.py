@@ -87,6 +87,8 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
     if metadata is None:
         raise RefusedError("metadata that was changed")
     known = known_fields(fields(metadata), (NAME, MEDIA, SIZE, EXPIRES, ENCRYPT_FIRST))
+    if known.get(ENCRYPT_FIRST):
+        raise RefusedError("a value where none belongs")
     expires = read_number(known[EXPIRES], 8) if EXPIRES in known else None
     if expires is not None and now >= expires:
         raise RefusedError("expired")
@@ -96,7 +98,7 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
         tuple(tag for tag, _ in stanzas),
         known.get(NAME, b"").decode(),
         known[MEDIA].decode("ascii") if MEDIA in known else None,
-        read_number(known[SIZE]) if SIZE in known else None,
+        read_number(known[SIZE], 8) if SIZE in known else None,
         expires,
         ENCRYPT_FIRST in known,
     )
