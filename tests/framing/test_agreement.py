@@ -272,10 +272,7 @@ BAD = {
     "bundle with a key of small order": ("onetime", bundle(public_key(ONE_TIME), bytes(32))),
     "key of small order": ("key", b"\1" + bytes(32) + SIGNER.public.ed25519),
     "key with the top bit": ("key", HIGH + SIGNER.public.ed25519),
-    "key above the prime": (
-        "key",
-        b"\1" + b"\xf7" + b"\xff" * 30 + b"\x7f" + SIGNER.public.ed25519,
-    ),
+    "key above the prime": ("key", b"\1" + NINE + SIGNER.public.ed25519),
     "split key with the top bit": ("key", b"\2" + HIGH[1:] + bytes(16) + b"\2\3"),
     "bundle with a key with the top bit": ("onetime", bundle(HIGH[1:])),
     "signing key of order 1": ("key", SIGNER.public.data[:33] + NEUTRAL),
