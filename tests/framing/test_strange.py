@@ -121,6 +121,7 @@ STRANGE: dict[str, tuple[bool, dict[str, Any]]] = {
     "names that come twice": (True, {"metadata": field(1, b"first")}),
     "encrypt first, with a value": (False, {"metadata": field(130, b"x")}),
     "a size of nine bytes": (False, {"sized": False, "metadata": field(3, b"\1" + bytes(8))}),
+    "a media type that is none": (True, {"metadata": field(2, b"\xff\n")}),
     "half a field": (False, {"metadata": b"\1\0"}),
     "expiry of nine bytes": (False, {"metadata": field(129, b"\1" + bytes(8))}),
     "expiry of eight bytes": (True, {"metadata": field(129, b"\xff" * 8)}),
