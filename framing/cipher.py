@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
-from contextlib import suppress
 from typing import Protocol
 
 from Crypto.Cipher import AES
@@ -79,17 +78,22 @@ def scrypt(
 
 
 def passphrase_bytes(secret: str | bytes) -> bytes:
-    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it.
-
-    Text with lone surrogates is what Python makes of bytes that are no text (PEP 383): these bytes.
-    """
+    """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
     if isinstance(secret, bytes):
         return secret
-    with suppress(UnicodeEncodeError):
+    try:
         return unicodedata.normalize("NFC", secret).encode()
-    with suppress(UnicodeEncodeError):
-        return secret.encode(errors="surrogateescape")
-    return secret.encode(errors="surrogatepass")
+    except UnicodeEncodeError:
+        return raw_bytes(secret)
+
+
+def raw_bytes(text: str) -> bytes:
+    """UTF-8. Lone surrogates are what Python makes of bytes that are no text (PEP 383): these
+    bytes; others, which no such bytes become, do not raise either."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 class Suite(Protocol):

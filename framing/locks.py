@@ -10,7 +10,7 @@ from Crypto.Util.strxor import strxor
 
 from framing import records
 from framing.cipher import COST_DEFAULT, COST_MAX, FILE_KEY_BYTES, PASSES, passphrase_bytes, scrypt
-from framing.identity import SplitKey
+from framing.identity import ED25519_BYTES, X25519_BYTES, SplitKey
 from framing.stanzas import (
     CLEAR,
     PASSPHRASE,
@@ -69,6 +69,10 @@ class Recipient:
 
     x25519: bytes
     ed25519: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.x25519) != X25519_BYTES or len(self.ed25519) != ED25519_BYTES:
+            raise ValueError("a recipient has two keys of 32 bytes")
 
     def stanza(self, file_key: bytes, transfer: bytes) -> bytes:
         enc, pad = sender_pad(self.x25519, recipient_info(transfer, self.ed25519))

@@ -88,6 +88,12 @@ def test_a_key_without_a_signing_key_opens_nothing_sent_to_people(kit, tmp_path,
     assert receive(kit, tmp_path, packets, private((ann.x25519,))).error == "MissingKeyError"
 
 
+@pytest.mark.parametrize("key", [(bytes(32), b""), (bytes(31), bytes(32)), (bytes(32), bytes(33))])
+def test_what_is_no_recipient(key):
+    with pytest.raises(ValueError, match="two keys of 32 bytes"):
+        framing.Recipient(*key)
+
+
 def test_rsa(kit, tmp_path, rsa):
     key = framing.RsaRecipient(rsa.public_key().export_key())
     packets = list(kit.send(b"hello", key=key))

@@ -238,15 +238,23 @@ def test_it_does_not_matter_how_an_accent_is_written(
     assert shown.code == 0
 
 
-@pytest.mark.parametrize("typed", ["\udcff\udcfe", "a\u0308\udcff"])
+@pytest.mark.parametrize("typed", ["\udcff\udcfe", "a\u0308\udcff", "\ud83d"])
 def test_a_passphrase_that_is_no_text(dialtone, tmp_path, monkeypatch, typed):
     """What a terminal sends is the same as what a file holds."""
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n{typed}\n"))
     assert dialtone("key", "new").code == 0
     use = tmp_path / "use.txt"
-    use.write_bytes(typed.encode(errors="surrogateescape") + b"\n")
+    how = "surrogatepass" if typed == "\ud83d" else "surrogateescape"
+    use.write_bytes(typed.encode(errors=how) + b"\n")
     shown = dialtone("key", "show", "--one-time", 1, "-o", tmp_path / "o", "--passphrase-file", use)
     assert shown.code == 0
+
+
+def test_a_terminal_that_sends_no_text(dialtone, monkeypatch):
+    """A strict standard input raises before there is anything to look at."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8"))
+    answer = dialtone("key", "new", "--json")
+    assert (answer.code, "no text" in answer.event("error")["error"]) == (2, True)
 
 
 def test_a_split_that_fails_leaves_nothing(be, dialtone, tmp_path):

@@ -56,7 +56,9 @@ def ask(prompt: str, confirm: bool = False) -> str | bytes:
 
 def as_typed(secret: str | bytes) -> bytes:
     """The bytes that a keyboard sends, or that a file holds, as other programs take them."""
-    return secret.encode(errors="surrogateescape") if isinstance(secret, str) else secret
+    from framing.cipher import raw_bytes
+
+    return raw_bytes(secret) if isinstance(secret, str) else secret
 
 
 def _as_text(secret: bytes) -> str | bytes:
@@ -77,11 +79,16 @@ def terminal() -> bool:
 def _line(prompt: str) -> str:
     import getpass
 
-    if terminal():
-        with suppress(EOFError):
-            return getpass.getpass(prompt)
-    elif line := sys.stdin.readline():
-        return line.rstrip("\r\n")
+    try:
+        if terminal():
+            with suppress(EOFError):
+                return getpass.getpass(prompt)
+        elif line := sys.stdin.readline():
+            return line.rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Failure(
+            "what was typed is no text here", "give it with --passphrase-file FILE"
+        ) from None
     raise Failure(
         "there is no terminal to ask for a passphrase on", "give it with --passphrase-file FILE"
     )
