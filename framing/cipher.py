@@ -37,7 +37,7 @@ _NONCE_BYTES = 12
 COST_DEFAULT = 15  # log2 N: 32 MiB and about 0.3 s
 COST_MAX = 15
 PASSES = 4
-PASSES_MAX = 12  # whoever asks for more is refused untried: 1.2 s
+PASSES_MAX = 12  # of a header with N = 2**15, or as much work: more is refused untried, 1.2 s
 
 # Chunks tried to tell a replayed or reordered chunk from a foreign one: 0.1 ms each.
 _SEARCH = 128
@@ -79,7 +79,21 @@ def scrypt(
 
 def passphrase_bytes(secret: str | bytes) -> bytes:
     """Text as UTF-8 in NFC, so that it does not matter which keyboard typed it."""
-    return unicodedata.normalize("NFC", secret).encode() if isinstance(secret, str) else secret
+    if isinstance(secret, bytes):
+        return secret
+    try:
+        return unicodedata.normalize("NFC", secret).encode()
+    except UnicodeEncodeError:
+        return raw_bytes(secret)
+
+
+def raw_bytes(text: str) -> bytes:
+    """UTF-8. Lone surrogates are what Python makes of bytes that are no text (PEP 383): these
+    bytes; others, which no such bytes become, do not raise either."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 class Suite(Protocol):

@@ -182,6 +182,11 @@ class ForeignShareError(KeyMaterialError):
         self.set_id = set_id
 
 
+class WrongSharesError(KeyMaterialError):
+    """These shares join another key than they should: they are of another set, or were made wrong
+    from the start."""
+
+
 class MissingShareError(KeyMaterialError):
     """There are not enough shares to join the key."""
 

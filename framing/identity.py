@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from Crypto.Protocol import DH
+from Crypto.PublicKey import ECC
 from Crypto.Signature import eddsa
 
 from framing import armor
@@ -40,6 +41,9 @@ SIGNATURE_BYTES = 64
 SET_BYTES = 16
 SHARES_MAX = 255
 
+_PRIME = 2**255 - 19
+_COFACTOR = 8  # of Ed25519 (RFC 8032, section 5.1)
+
 _PERSON, _SPLIT = 1, 2
 _PERSON_BYTES = 1 + X25519_BYTES + ED25519_BYTES
 _SPLIT_BYTES = 1 + X25519_BYTES + SET_BYTES + 2
@@ -59,7 +63,13 @@ def x25519_public(private: bytes) -> bytes:
 
 
 def is_x25519(public: bytes) -> bool:
-    """Whether a secret can be agreed on with this key: it is no point of small order."""
+    """Whether a secret can be agreed on with this key, and it is written in the one way.
+
+    Points of small order and numbers that are not below 2**255 - 19 (the top bit counts) are none:
+    RFC 7748, section 5, reads these, so a key would have further fingerprints.
+    """
+    if int.from_bytes(public, "little") >= _PRIME:
+        return False
     try:
         DH.import_x25519_public_key(public)
     except ValueError:
@@ -67,15 +77,22 @@ def is_x25519(public: bytes) -> bool:
     return True
 
 
+def _ed25519_key(public: bytes) -> ECC.EccKey:
+    """Raises ValueError where it is no key, or a point of small order: such a point has signatures
+    that fit every message (RFC 8032, section 5.1.7, asks for no check)."""
+    key = eddsa.import_public_key(public)
+    if len(public) != ED25519_BYTES or (key.pointQ * _COFACTOR).is_point_at_infinity():
+        raise ValueError("this is no Ed25519 key that can sign")
+    return key
+
+
 def verify(ed25519: bytes, message: bytes, signature: bytes) -> bool:
     """Whether this is the key's Ed25519 signature of the message (RFC 8032, section 5.1.7).
 
-    False as well for bytes that are no key or no signature.
+    False as well for bytes that are no key or no signature, and for keys of small order.
     """
-    if len(ed25519) != ED25519_BYTES:
-        return False
     try:
-        key = eddsa.import_public_key(ed25519)
+        key = _ed25519_key(ed25519)
         eddsa.new(key, "rfc8032").verify(message, signature)
     except ValueError:
         return False
@@ -83,10 +100,14 @@ def verify(ed25519: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def fingerprint_of(data: bytes) -> str:
-    """Fingerprint of a public key's data, to be compared by voice: k3fa-9xzt-..., 80 bits."""
-    digest = hashlib.sha256(b"dialtone 2 fingerprint" + data).digest()
-    letters = armor.base32(digest[:10])
-    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
+    """Fingerprint of a public key's data: 100 bits, k3fa-2xzt-..., to be compared by voice."""
+    return spoken(hashlib.sha256(b"dialtone 2 fingerprint" + data).digest())
+
+
+def spoken(digest: bytes) -> str:
+    """The first 100 bits of a digest in five groups of four letters."""
+    letters = armor.base32(digest)
+    return "-".join(letters[at : at + 4] for at in range(0, 20, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,7 @@ def parse_public(text: str) -> AnyPublicKey:
 def _person(data: bytes) -> PublicKey:
     x25519, ed25519 = data[1 : 1 + X25519_BYTES], data[1 + X25519_BYTES :]
     try:
-        eddsa.import_public_key(ed25519)
+        _ed25519_key(ed25519)
     except ValueError:
         raise KeyTextError("No signature can be checked with this public key.") from None
     _check_x25519(x25519)

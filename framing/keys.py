@@ -31,6 +31,7 @@ from framing.stanzas import (
     SALT_BYTES,
     SET_BYTES,
     SHARES,
+    WORK_MAX,
     X25519_BYTES,
     is_known,
     oaep_open,
@@ -38,6 +39,7 @@ from framing.stanzas import (
     recipient_info,
     rsa_key,
     shares_info,
+    work,
 )
 
 _WAYS = {
@@ -51,12 +53,15 @@ _WAYS = {
 class PrivateKey:
     """An X25519 private key (32 bytes).
 
-    set_id  of a key that was joined from shares (16 bytes): it opens what was sent to these
-            shares, and nothing else is tried with it; None for an identity or a one-time key
-    spent   called after a whole, verified reception that this key opened
+    ed25519  the signing key (32 bytes) of the identity whose key, or whose one-time key, it is;
+             None for a key without one, which opens nothing that is sent to an identity
+    set_id   of a key that was joined from shares (16 bytes): it opens what was sent to these
+             shares, and nothing else is tried with it; None for an identity or a one-time key
+    spent    called after a whole, verified reception that this key opened
     """
 
     x25519: bytes = field(repr=False)
+    ed25519: bytes | None = None
     set_id: bytes | None = None
     spent: Callable[[], None] | None = None
 
@@ -143,12 +148,14 @@ def file_keys(
                 certain = True
     passphrases = _of(known, PASSPHRASE)
     costly = len(passphrases) > PASSPHRASES_MAX
+    spent = 0
     for body in passphrases[:PASSPHRASES_MAX]:
         salt, masked = body[:SALT_BYTES], body[SALT_BYTES + 2 :]
         cost, passes = body[SALT_BYTES : SALT_BYTES + 2]
-        if cost > COST_MAX or passes > PASSES_MAX:
+        if cost > COST_MAX or passes > PASSES_MAX or spent + work(cost, passes) > WORK_MAX:
             costly = True
             continue
+        spent += work(cost, passes)
         for passphrase in ring.keys.passphrases:
             pad = scrypt(passphrase_bytes(passphrase), salt, cost, p=passes, length=FILE_KEY_BYTES)
             yield strxor(masked, pad), None
@@ -170,13 +177,23 @@ def _by_private_keys(
     for kind, body in sorted(tried[:RECIPIENTS_MAX], key=lambda stanza: stanza[0]):
         at = 0 if kind == RECIPIENT else SET_BYTES + 2
         head, enc, masked = body[:at], body[at : at + X25519_BYTES], body[at + X25519_BYTES :]
-        info = recipient_info(transfer) if kind == RECIPIENT else shares_info(transfer, head)
         for key in ring.private_keys():
-            if key.set_id is not None and key.set_id != head[:SET_BYTES]:
-                continue
-            pad = receiver_pad(key.imported, enc, info)
+            info = _info(kind, transfer, head, key)
+            pad = None if info is None else receiver_pad(key.imported, enc, info)
             if pad is not None:
                 yield strxor(masked, pad), key
+
+
+def _info(kind: int, transfer: bytes, head: bytes, key: PrivateKey) -> bytes | None:
+    """What the pad is bound to where the stanza can be for this key; None where it cannot.
+
+    head: set id, k, n of a shares stanza.
+    """
+    if kind == RECIPIENT:
+        if key.set_id is not None or key.ed25519 is None:
+            return None
+        return recipient_info(transfer, key.ed25519)
+    return shares_info(transfer, head) if key.set_id in (None, head[:SET_BYTES]) else None
 
 
 def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockError:
@@ -187,7 +204,7 @@ def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockErr
     private = ring.private_keys() if kinds & {RECIPIENT, SHARES} else ()
     there = {
         PASSPHRASE: bool(ring.keys.passphrases),
-        RECIPIENT: any(key.set_id is None for key in private),
+        RECIPIENT: any(_info(RECIPIENT, b"", b"", key) for key in private),
         RSA_OAEP: bool(ring.keys.rsa),
         SHARES: bool(private),
     }

@@ -10,7 +10,7 @@ from Crypto.Util.strxor import strxor
 
 from framing import records
 from framing.cipher import COST_DEFAULT, COST_MAX, FILE_KEY_BYTES, PASSES, passphrase_bytes, scrypt
-from framing.identity import SplitKey
+from framing.identity import ED25519_BYTES, X25519_BYTES, SplitKey
 from framing.stanzas import (
     CLEAR,
     PASSPHRASE,
@@ -21,11 +21,13 @@ from framing.stanzas import (
     RSA_OAEP,
     SALT_BYTES,
     SHARES,
+    WORK_MAX,
     oaep,
     recipient_info,
     rsa_key,
     sender_pad,
     shares_info,
+    work,
 )
 
 
@@ -59,12 +61,21 @@ class ClearKey:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Encrypt to an X25519 key (32 bytes) of an identity, or to one of its one-time keys."""
+    """Encrypt to an identity: to its X25519 key, or to one of its one-time keys.
+
+    ed25519  the identity's signing key: whoever has the X25519 key under another name cannot open
+             what is sent. Both have 32 bytes.
+    """
 
     x25519: bytes
+    ed25519: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.x25519) != X25519_BYTES or len(self.ed25519) != ED25519_BYTES:
+            raise ValueError("a recipient has two keys of 32 bytes")
 
     def stanza(self, file_key: bytes, transfer: bytes) -> bytes:
-        enc, pad = sender_pad(self.x25519, recipient_info(transfer))
+        enc, pad = sender_pad(self.x25519, recipient_info(transfer, self.ed25519))
         return records.field(RECIPIENT, enc + strxor(file_key, pad))
 
 
@@ -106,7 +117,7 @@ KeyChoice = Plain | Lock | Sequence[Lock]
 
 
 def build(locks: Sequence[Lock], file_key: bytes, transfer: bytes) -> bytes:
-    """The stanzas of a header. Raises ValueError where there are none, or more than are read."""
+    """The stanzas of a header. Raises ValueError where there are none, or more than are tried."""
     limits = (
         ((Recipient, SharesRecipient), RECIPIENTS_MAX),
         ((RsaRecipient,), RSA_MAX),
@@ -115,6 +126,9 @@ def build(locks: Sequence[Lock], file_key: bytes, transfer: bytes) -> bytes:
     for kinds, most in limits:
         if sum(isinstance(lock, kinds) for lock in locks) > most:
             raise ValueError(f"at most {most} of {', '.join(kind.__name__ for kind in kinds)}")
+    costs = [work(lock.cost, PASSES) for lock in locks if isinstance(lock, Passphrase)]
+    if sum(costs) > WORK_MAX:
+        raise ValueError("these passphrases together are too costly to try")
     if not locks:
         raise ValueError("nobody could open this transfer")
     return b"".join(lock.stanza(file_key, transfer) for lock in locks)

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from Crypto.Protocol.SecretSharing import Shamir
 
 from framing import armor
-from framing.errors import DamagedShareError, ForeignShareError, KeyTextError, MissingShareError
+from framing.errors import (
+    DamagedShareError,
+    ForeignShareError,
+    KeyTextError,
+    MissingShareError,
+    WrongSharesError,
+)
 from framing.identity import SEED_BYTES, SET_BYTES, SHARES_MAX, Identity, SplitKey
 
 VALUE_BYTES = SEED_BYTES
@@ -101,10 +107,12 @@ def split_key(identity: Identity, shares: Sequence[Share]) -> SplitKey:
     return SplitKey(identity.public.x25519, shares[0].set_id, shares[0].k, shares[0].n)
 
 
-def join(shares: Sequence[Share]) -> Identity:
+def join(shares: Sequence[Share], expected: SplitKey | None = None) -> Identity:
     """The identity that was split. A share that is there twice counts once.
 
-    Raises DamagedShareError, ForeignShareError, MissingShareError.
+    expected  the public key that others have, where it is known. The digests show that no holder
+              changed a share; whether the shares were made as they should be, only this key shows
+    Raises DamagedShareError, ForeignShareError, MissingShareError, WrongSharesError.
     """
     for share in shares:
         if not share.is_whole:
@@ -120,7 +128,10 @@ def join(shares: Sequence[Share]) -> Identity:
     some = sorted(values.items())[:k]
     first = Shamir.combine([(index, value[:_HALF]) for index, value in some], ssss=False)
     second = Shamir.combine([(index, value[_HALF:]) for index, value in some], ssss=False)
-    return Identity(first + second)
+    identity = Identity(first + second)
+    if expected is not None and split_key(identity, shares) != expected:
+        raise WrongSharesError
+    return identity
 
 
 def _same_set(shares: Sequence[Share]) -> None:

@@ -12,7 +12,7 @@ from Crypto.Hash import SHA256
 from Crypto.Protocol import DH, HPKE
 from Crypto.PublicKey import ECC, RSA
 
-from framing.cipher import FILE_KEY_BYTES, LABEL
+from framing.cipher import COST_MAX, FILE_KEY_BYTES, LABEL, PASSES_MAX
 from framing.errors import KeyTextError, WrongPassphraseError
 
 CLEAR, PASSPHRASE, RECIPIENT, RSA_OAEP, SHARES = 1, 2, 3, 4, 5
@@ -20,6 +20,7 @@ CLEAR, PASSPHRASE, RECIPIENT, RSA_OAEP, SHARES = 1, 2, 3, 4, 5
 RECIPIENTS_MAX = 32  # recipient and shares stanzas of a header: half a millisecond each and key
 RSA_MAX = 8  # RSA stanzas of a header: up to 0.1 s each and key
 PASSPHRASES_MAX = 4  # passphrase stanzas of a header: each costs a scrypt
+WORK_MAX = PASSES_MAX << COST_MAX  # of all of them together, as `work` counts it
 
 SALT_BYTES = 16
 X25519_BYTES = 32
@@ -42,8 +43,15 @@ def is_known(kind: int, body: bytes) -> bool:
     return len(body) == _LENGTHS[kind] if kind in _LENGTHS else kind == RSA_OAEP
 
 
-def recipient_info(transfer: bytes) -> bytes:
-    return LABEL + b"recipient" + transfer
+def recipient_info(transfer: bytes, ed25519: bytes) -> bytes:
+    """ed25519: the signing key (32 bytes) of whose key it is. A public key that somebody put
+    together from the X25519 key of one person and the signing key of another opens for neither."""
+    return LABEL + b"recipient" + transfer + ed25519
+
+
+def work(cost: int, passes: int) -> int:
+    """What scrypt with N = 2**cost and p = passes takes: 1 << 15 is some 0.1 s."""
+    return passes << cost
 
 
 def shares_info(transfer: bytes, shares: bytes) -> bytes:

@@ -60,7 +60,8 @@ def on_the_air() -> Table:
 
 def by_lock() -> Table:
     """Bytes that stand beside a chunk: record, key header, trailer."""
-    people = [framing.Recipient(framing.Identity.new().public.x25519) for _ in range(5)]
+    keys = [framing.Identity.new().public for _ in range(5)]
+    people = [framing.Recipient(key.x25519, key.ed25519) for key in keys]
     ways: dict[str, framing.KeyChoice] = {
         "plain": framing.Plain(),
         "key in header": framing.ClearKey(),

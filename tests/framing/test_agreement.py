@@ -34,7 +34,7 @@ PEM = (FOLDER / "rsa.pem").read_bytes()
 LOCKS = {
     CLEAR: framing.ClearKey(),
     PASSPHRASE: framing.Passphrase("grün", cost=10),
-    RECIPIENT: framing.Recipient(READER.public.x25519),
+    RECIPIENT: framing.Recipient(READER.public.x25519, READER.public.ed25519),
     RSA: framing.RsaRecipient(PEM),
     SHARES: framing.SharesRecipient(shares.split_key(SPLIT, PARTS)),
 }
@@ -114,9 +114,12 @@ def test_every_stanza_opens(size: int, feature: str, live: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_each_of_several_stanzas_opens(size: int) -> None:
     locks = [lock for tag, lock in LOCKS.items() if tag != CLEAR]
-    locks.append(framing.Recipient(public_key(ONE_TIME)))
+    locks.append(framing.Recipient(public_key(ONE_TIME), READER.public.ed25519))
     packets = packets_of(FILES["short"], size, locks, True)
-    for keys in (*(KEYS[tag] for tag in LOCKS if tag != CLEAR), Keys(x25519=[ONE_TIME])):
+    for keys in (
+        *(KEYS[tag] for tag in LOCKS if tag != CLEAR),
+        Keys(one_time=[(ONE_TIME, READER.public.ed25519)]),
+    ):
         check(open_transfer(packets, keys), FILES["short"], True)
     with pytest.raises(RefusedError, match="no key fits"):
         open_transfer(packets, Keys(passphrases=["wrong"], shares=KEYS[SHARES].shares[:2]))
@@ -258,11 +261,29 @@ def bundle(*keys: bytes) -> bytes:
     return texts.data_of(texts.onetime(texts.Identity(SEED), keys), "onetime")
 
 
+HIGH = SIGNER.public.data[:32] + bytes([SIGNER.public.data[32] | 0x80])
+NINE = (2**255 - 19 + 9).to_bytes(32, "little")
+NEUTRAL = (1).to_bytes(32, "little")  # (0, 1), whose signature R = (0, 1), S = 0 fits everything
+ORDER_8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+
 BAD = {
     "bundle without keys": ("onetime", bundle()),
     "bundle with a key twice": ("onetime", bundle(*[public_key(ONE_TIME)] * 2)),
     "bundle with a key of small order": ("onetime", bundle(public_key(ONE_TIME), bytes(32))),
     "key of small order": ("key", b"\1" + bytes(32) + SIGNER.public.ed25519),
+    "key with the top bit": ("key", HIGH + SIGNER.public.ed25519),
+    "key above the prime": ("key", b"\1" + NINE + SIGNER.public.ed25519),
+    "split key with the top bit": ("key", b"\2" + HIGH[1:] + bytes(16) + b"\2\3"),
+    "bundle with a key with the top bit": ("onetime", bundle(HIGH[1:])),
+    "signing key of order 1": ("key", SIGNER.public.data[:33] + NEUTRAL),
+    "signing key of order 2": ("key", SIGNER.public.data[:33] + b"\xec" + b"\xff" * 30 + b"\x7f"),
+    "signing key of order 4": ("key", SIGNER.public.data[:33] + bytes(32)),
+    "signing key of order 8": ("key", SIGNER.public.data[:33] + ORDER_8),
+    "bundle of a key of order 1": (
+        "onetime",
+        b"\1" + NEUTRAL + b"\1" + public_key(ONE_TIME) + NEUTRAL + bytes(32),
+    ),
+    "revocation of a key of order 1": ("revoked", b"\1" + NEUTRAL + bytes(8) + NEUTRAL + bytes(32)),
     "split key of small order": ("key", b"\2\1" + bytes(47) + b"\2\3"),
     "key that is no point": ("key", SIGNER.public.data[:33] + b"\2" + bytes(31)),
     "key that is not reduced": ("key", SIGNER.public.data[:33] + b"\xff" * 31 + b"\x7f"),

@@ -3,9 +3,10 @@
 import base64
 import contextlib
 import hashlib
-import hmac
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,71 +19,11 @@ from framing.errors import (
 )
 from framing.identity import Identity, PublicKey, SplitKey
 
+from .curves import ORDER, P, ed25519, hkdf, small_order, x25519
+
 SEED = bytes(range(32))
 ANN = Identity(SEED)
 LOCKED = ANN.lock("correct horse", cost=10)
-P = 2**255 - 19
-ORDER = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, P) % P
-
-
-def hkdf(secret, info):
-    """RFC 5869 without salt, one block."""
-    key = hmac.digest(bytes(32), secret, "sha256")
-    return hmac.digest(key, info + b"\x01", "sha256")
-
-
-def x25519(private, u=9):
-    """RFC 7748, section 5: the ladder."""
-    k = int.from_bytes(private, "little") & ~7 & ~(1 << 255) | 1 << 254
-    x2, z2, x3, z3 = 1, 0, u, 1
-    for bit in range(254, -1, -1):
-        swap = k >> bit & 1
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
-        x3, z3 = (d * a + c * b) ** 2 % P, u * (d * a - c * b) ** 2 % P
-        e = a * a - b * b
-        x2, z2 = a * a * b * b % P, e * (a * a + 121665 * e) % P
-        if swap:
-            x2, z2, x3, z3 = x3, z3, x2, z2
-    return (x2 * pow(z2, -1, P) % P).to_bytes(32, "little")
-
-
-def plus(one, two):
-    """Points of Ed25519, affine (RFC 8032, section 5.1)."""
-    (x1, y1), (x2, y2) = one, two
-    t = D * x1 * x2 * y1 * y2
-    x = (x1 * y2 + x2 * y1) * pow(1 + t, -1, P)
-    y = (y1 * y2 + x1 * x2) * pow(1 - t, -1, P)
-    return x % P, y % P
-
-
-def times_base(factor):
-    y = 4 * pow(5, -1, P) % P
-    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if x * x % P != square:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    power, total = (x if x % 2 == 0 else P - x, y), (0, 1)
-    while factor:
-        if factor & 1:
-            total = plus(total, power)
-        power, factor = plus(power, power), factor >> 1
-    return (total[1] | (total[0] & 1) << 255).to_bytes(32, "little")
-
-
-def ed25519(seed, message):
-    """(public key, signature) of RFC 8032, section 5.1.5 and 5.1.6."""
-    digest = hashlib.sha512(seed).digest()
-    scalar = int.from_bytes(digest[:32], "little") & ~7 & ~(1 << 255) | 1 << 254
-    public = times_base(scalar)
-    r = int.from_bytes(hashlib.sha512(digest[32:] + message).digest(), "little") % ORDER
-    R = times_base(r)
-    k = int.from_bytes(hashlib.sha512(R + public + message).digest(), "little") % ORDER
-    return public, R + ((r + k * scalar) % ORDER).to_bytes(32, "little")
-
-
 RFC_8032 = [
     (
         "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -155,9 +96,9 @@ def test_keys_of_a_seed(seed):
 def test_public_key_and_fingerprint():
     data = b"\x01" + ANN.public.x25519 + ANN.public.ed25519
     assert armor.decode(ANN.public.text()) == (armor.KEY, data)
-    letters = base64.b32encode(hashlib.sha256(b"dialtone 2 fingerprint" + data).digest()[:10])
-    assert ANN.public.fingerprint.replace("-", "") == letters.decode().lower()
-    assert [len(group) for group in ANN.public.fingerprint.split("-")] == [4, 4, 4, 4]
+    letters = base64.b32encode(hashlib.sha256(b"dialtone 2 fingerprint" + data).digest())
+    assert ANN.public.fingerprint.replace("-", "") == letters.decode().lower()[:20]
+    assert [len(group) for group in ANN.public.fingerprint.split("-")] == [4] * 5
     assert identity.parse_public(ANN.public.text()) == ANN.public
 
 
@@ -177,6 +118,43 @@ GOOD = ANN.public.data
 SPLIT = b"\x02" + ANN.public.x25519 + bytes(16)
 NO_POINT = (2).to_bytes(32, "little")  # no x fits this y
 SMALL = [0, 1, P - 1, P, P + 1, 1 << 255]
+TOP = 1 << 255  # the bit that RFC 7748, section 5, has a reader mask
+U = int.from_bytes(ANN.public.x25519, "little")
+DOUBLE = [U | TOP, P + 9, TOP - 1]  # other ways to write a key
+
+
+SMALL_ED25519 = small_order()
+
+
+def test_points_of_small_order():
+    """The eight of them, which include 0, 1 and -1 as y."""
+    assert len(set(SMALL_ED25519)) == 8
+    known = [
+        bytes(32),
+        bytes(31) + b"\x80",
+        (1).to_bytes(32, "little"),
+        (P - 1).to_bytes(32, "little"),
+    ]
+    assert set(known) < set(SMALL_ED25519)
+
+
+@pytest.mark.parametrize("key", SMALL_ED25519)
+def test_signatures_of_small_order_are_none(key):
+    """R = (0, 1) and S = 0 fit the equation of RFC 8032, section 5.1.7, whatever was signed: an
+    implementation that does not look at the key takes some of these for any message."""
+    signature = (1).to_bytes(32, "little") + bytes(32)
+    taken = [taken_by_another(key, signature, bytes([number])) for number in range(64)]
+    assert any(taken)
+    for number in range(64):
+        assert not identity.verify(key, bytes([number]), signature)
+
+
+def taken_by_another(key, signature, message):
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -189,7 +167,9 @@ SMALL = [0, 1, P - 1, P, P + 1, 1 << 255]
         b"\x03" + GOOD[1:],
         b"\x01",
         GOOD[:33] + NO_POINT,
-        *(b"\x01" + u.to_bytes(32, "little") + GOOD[33:] for u in SMALL),
+        *(GOOD[:33] + key for key in SMALL_ED25519),
+        *(b"\x01" + u.to_bytes(32, "little") + GOOD[33:] for u in [*SMALL, *DOUBLE]),
+        b"\x02" + (U | TOP).to_bytes(32, "little") + bytes(16) + b"\x03\x05",
         SPLIT + b"\x01\x05",
         SPLIT + b"\x00\x00",
         SPLIT + b"\x06\x05",
@@ -250,6 +230,17 @@ def test_text_passphrases_are_normalized():
             assert Identity.unlock(text, typed).seed == SEED
         with pytest.raises(WrongPassphraseError):
             Identity.unlock(text, apart.encode())
+
+
+@pytest.mark.parametrize("typed", ["pa\udcffss", "\ud800", "a\udc80\ud800"])
+def test_what_is_no_text_is_a_passphrase_too(typed):
+    """PEP 383: Python reads bytes that are no UTF-8 as lone surrogates."""
+    text = ANN.lock(typed, cost=10)
+    assert Identity.unlock(text, typed).seed == SEED
+    if typed == "pa\udcffss":
+        assert Identity.unlock(text, b"pa\xffss").seed == SEED
+    with pytest.raises(WrongPassphraseError):
+        Identity.unlock(text, "pass")
 
 
 def test_wrong_passphrase():

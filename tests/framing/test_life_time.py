@@ -10,6 +10,7 @@ from framing.cipher import Unencrypted
 from framing.one_time import OneTimeKey
 
 NOON = 1_800_000_000
+OWNER = framing.Identity(bytes(32)).public.ed25519  # of the one-time keys
 
 
 @pytest.fixture
@@ -152,11 +153,13 @@ def test_a_one_time_key_is_spent_by_a_whole_reception_only(kit, tmp_path):
     def opening():
         return framing.Keys(
             private_keys=lambda: (
-                [] if spent else [framing.PrivateKey(key.private, spent=lambda: spent.append(1))]
+                []
+                if spent
+                else [framing.PrivateKey(key.private, OWNER, spent=lambda: spent.append(1))]
             )
         )
 
-    packets = list(kit.send(kit.noise(60_000), key=framing.Recipient(key.public)))
+    packets = list(kit.send(kit.noise(60_000), key=framing.Recipient(key.public, OWNER)))
     inbox = framing.Inbox(tmp_path, opening())
     assert kit.receive(inbox, packets[:150]) == []
     assert spent == []
@@ -171,21 +174,21 @@ def test_a_one_time_key_is_spent_by_a_whole_reception_only(kit, tmp_path):
 
 def test_a_spent_key_leaves_the_inbox(kit, tmp_path):
     key, spent = OneTimeKey.new(), []
-    opening = framing.PrivateKey(key.private, spent=lambda: spent.append(1))
+    opening = framing.PrivateKey(key.private, OWNER, spent=lambda: spent.append(1))
     inbox = framing.Inbox(tmp_path, framing.Keys(private_keys=lambda: [opening]))
-    kit.receive(inbox, kit.send(b"first", key=framing.Recipient(key.public)))
-    second = only(kit.receive(inbox, kit.send(b"second", key=framing.Recipient(key.public))))
+    kit.receive(inbox, kit.send(b"first", key=framing.Recipient(key.public, OWNER)))
+    second = only(kit.receive(inbox, kit.send(b"second", key=framing.Recipient(key.public, OWNER))))
     assert second.kind == "key"
     assert spent == [1]
 
 
 def test_a_refused_transfer_spends_nothing(kit, tmp_path):
     key, spent = OneTimeKey.new(), []
-    opening = framing.PrivateKey(key.private, spent=lambda: spent.append(1))
+    opening = framing.PrivateKey(key.private, OWNER, spent=lambda: spent.append(1))
     inbox = framing.Inbox(
         tmp_path, framing.Keys(private_keys=lambda: [opening]), clock=lambda: NOON
     )
-    expired = kit.send(b"x", key=framing.Recipient(key.public), expires=NOON)
+    expired = kit.send(b"x", key=framing.Recipient(key.public, OWNER), expires=NOON)
     assert only(kit.receive(inbox, expired)).kind == "expired"
     assert spent == []
 
@@ -232,7 +235,7 @@ def test_a_recipient_cannot_pass_a_signed_transfer_on_as_meant_for_others(kit, t
     file_key = outgoing.keys.file_key
     suite = cipher.Encrypted(file_key, transfer)
     opened = header.Header.parse(parts[0][1]).unlock(transfer, keys.Keyring(framing.Keys()))
-    other = framing.Recipient(ann.public.x25519).stanza(file_key, transfer)
+    other = framing.Recipient(ann.public.x25519, ann.public.ed25519).stanza(file_key, transfer)
     clear = framing.ClearKey().stanza(file_key, transfer)
     parts[0] = (records.HEADER, header.build_header(suite, clear + other, opened.metadata))
     refused = put(kit, tmp_path, transfer, parts)
@@ -251,6 +254,17 @@ def test_a_changed_signature_of_a_plain_transfer(kit, tmp_path, ann, field):
     parts[-1] = (records.TRAILER, sealed[:2] + suite.seal(b"trailer", 0, sealed[:2], bytes(body)))
     refused = put(kit, tmp_path, transfer, parts)
     assert (refused.kind, refused.error) == ("authentication", "ForgedSignatureError")
+
+
+def test_signatures_of_a_key_of_small_order(kit, tmp_path, ann):
+    """Of the point (0, 1) R = (0, 1), S = 0 would be a signature of everything."""
+    transfer, parts = objects(kit.send(b"73 de N0CALL", signer=ann))
+    suite, clear = Unencrypted(transfer), parts[-1][1][:2]
+    body = suite.open(b"trailer", 0, clear, parts[-1][1][2:])
+    neutral = (1).to_bytes(32, "little")
+    forged = body[:-104] + neutral + bytes(8) + neutral + bytes(32)
+    parts[-1] = (records.TRAILER, clear + suite.seal(b"trailer", 0, clear, forged))
+    assert put(kit, tmp_path, transfer, parts).error == "ForgedSignatureError"
 
 
 def test_a_signature_of_another_transfer(kit, tmp_path, ann):

@@ -15,6 +15,7 @@ from framing.errors import (
     ForeignShareError,
     KeyTextError,
     MissingShareError,
+    WrongSharesError,
 )
 from framing.identity import Identity
 from framing.shares import Share
@@ -167,6 +168,38 @@ def test_too_few_shares(there, sentence):
     if there:
         assert caught.value.missing == tuple(x for x in range(1, 6) if x not in there)
         assert caught.value.needed == 3
+
+
+def dealt(*values):
+    """Shares 1, 2, ... of which any two join, as whoever deals them chooses the values."""
+    n = len(values)
+    digests = tuple(digest(2, n, x, value) for x, value in enumerate(values, 1))
+    return [Share(2, n, x, value, digests) for x, value in enumerate(values, 1)]
+
+
+def test_a_dealer_who_mixes_two_keys_is_found_out():
+    """The digests bind the holders of the shares, not who made them."""
+    one, other = shares.split(SEED, 2, 3), shares.split(bytes(32), 2, 3)
+    mixed = dealt(one[0].value, one[1].value, other[2].value)
+    assert all(share.is_whole for share in mixed)
+    key = shares.split_key(Identity(SEED), mixed)
+    assert shares.join(mixed[:2]).seed == shares.join(mixed[:2], key).seed == SEED
+    assert shares.join(mixed[1:]).seed != SEED
+    with pytest.raises(WrongSharesError, match="join another key than they should"):
+        shares.join(mixed[1:], key)
+
+
+def test_the_expected_key_names_the_set():
+    key = shares.split_key(Identity(SEED), FIVE)
+    assert shares.join(FIVE[1:4], key).seed == SEED
+    again = shares.split_key(Identity(SEED), shares.split(SEED, 3, 5))
+    for wrong in (
+        again,
+        dataclasses.replace(key, x25519=Identity(bytes(32)).public.x25519),
+        dataclasses.replace(key, n=6),
+    ):
+        with pytest.raises(WrongSharesError):
+            shares.join(FIVE[1:4], wrong)
 
 
 def test_a_share_twice_counts_once():

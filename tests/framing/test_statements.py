@@ -75,6 +75,19 @@ def test_a_signed_statement_is_of_one_kind():
         statements.read_revocation(ANN.public.text())
 
 
+@pytest.mark.parametrize("key", [(1).to_bytes(32, "little"), bytes(32), bytes(31) + b"\x80"])
+def test_statements_of_keys_of_small_order(key):
+    """Of order 1 and 4: R = (0, 1), S = 0 would sign every message, or every fourth."""
+    signature = (1).to_bytes(32, "little") + bytes(32)
+    for time in range(16):
+        said = b"\x01" + key + time.to_bytes(8, "big")
+        with pytest.raises(ForgedStatementError):
+            statements.read_revocation(armor.encode(armor.REVOKED, said + signature))
+        said = b"\x01" + key + b"\x01" + PUBLICS[time]
+        with pytest.raises(ForgedStatementError):
+            statements.read_one_time_bundle(armor.encode(armor.ONE_TIME, said + signature))
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -86,6 +99,7 @@ def test_a_signed_statement_is_of_one_kind():
         b"\x02" + PUBLICS[0] + PUBLICS[1][:-1],
         b"\x02" + PUBLICS[0] + PUBLICS[0],
         b"\x01" + bytes(32),
+        b"\x01" + PUBLICS[0][:31] + bytes([PUBLICS[0][31] | 0x80]),
     ],
 )
 def test_one_time_keys_that_make_no_sense(body):

@@ -19,8 +19,8 @@ from .second.writer import Letter, random_bytes, write
 
 FILE = b"hello, world"
 READER, OTHER = texts.Identity(bytes(range(32))), texts.Identity(bytes(32))
-RIGHT = locks.recipient(READER.public[1:33])
-WRONG = locks.recipient(OTHER.public[1:33])
+RIGHT = locks.recipient(READER.public)
+WRONG = locks.recipient(OTHER.public)
 WORD = locks.passphrase("right", 1, 1)
 WRONG_WORD = locks.passphrase("wrong", 1, 1)
 
@@ -58,7 +58,7 @@ def both(folder: Path, **letter: Any) -> tuple[bool, framing.Received | framing.
         taken = open_transfer(packets, keys).file == letter.get("file", FILE)
     except RefusedError:
         taken = False
-    private = [framing.PrivateKey(READER.x25519)]
+    private = [framing.PrivateKey(READER.x25519, READER.signer)]
     inbox = framing.Inbox(folder, framing.Keys(passphrases=["right"], private_keys=lambda: private))
     try:
         outcomes = [outcome for packet in packets if (outcome := inbox.put(packet))]
@@ -81,6 +81,7 @@ TAKEN: dict[str, Sequence[Stanza]] = {
     "a point of low order": [raw(locks.RECIPIENT, bytes(56)), RIGHT],
     "shares of an unknown set": [raw(locks.SHARES, bytes(74)), RIGHT],
     "four passphrases": [WRONG_WORD] * 3 + [WORD],
+    "passphrases beyond the budget": [costly(15, 1), costly(15, 12), costly(5, 12), WORD],
     "32 recipients": [WRONG] * 31 + [RIGHT],
     "32 recipients, shares among them": [raw(locks.SHARES, bytes(74))] * 31 + [RIGHT],
 }
@@ -89,6 +90,9 @@ REFUSED: dict[str, Sequence[Stanza]] = {
     "another file key": [forgotten(RIGHT)],
     "too high costs": [costly(16, 1)],
     "five passphrases": [WRONG_WORD] * 4 + [WORD],
+    "a passphrase beyond the budget": [costly(15, 12), WORD],
+    "another's signing key": [locks.recipient(READER.public[:33] + OTHER.signer)],
+    "another's X25519 key": [locks.recipient(OTHER.public[:33] + READER.signer)],
     "33 recipients": [WRONG] * 32 + [RIGHT],
     "33 with shares": [raw(locks.SHARES, bytes(74))] * 32 + [RIGHT],
 }
@@ -115,6 +119,9 @@ STRANGE: dict[str, tuple[bool, dict[str, Any]]] = {
     "metadata of later versions": (False, {"metadata": field(131, b"")}),
     "metadata 255": (False, {"metadata": field(255, b"")}),
     "names that come twice": (True, {"metadata": field(1, b"first")}),
+    "encrypt first, with a value": (False, {"metadata": field(130, b"x")}),
+    "a size of nine bytes": (False, {"sized": False, "metadata": field(3, b"\1" + bytes(8))}),
+    "a media type that is none": (True, {"metadata": field(2, b"\xff\n")}),
     "half a field": (False, {"metadata": b"\1\0"}),
     "expiry of nine bytes": (False, {"metadata": field(129, b"\1" + bytes(8))}),
     "expiry of eight bytes": (True, {"metadata": field(129, b"\xff" * 8)}),
@@ -123,6 +130,10 @@ STRANGE: dict[str, tuple[bool, dict[str, Any]]] = {
     "half a field in the trailer": (False, {"trailer": b"\3\0"}),
     "a wrong signature": (False, {"trailer": SIGNATURE}),
     "a short signature": (False, {"trailer": field(1, bytes(103))}),
+    "a signature by a point of order 1": (
+        False,
+        {"trailer": field(1, b"\1" + bytes(39) + b"\1" + bytes(63))},
+    ),
     "a signature before another field": (False, {"trailer": SIGNATURE + field(3, b"x")}),
     "a code table for nothing": (False, {"trailer": field(2, b"\0")}),
     "too many code tables": (False, {"encrypt_first": True, "trailer": field(2, b"\0")}),

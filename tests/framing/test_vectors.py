@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import framing
-from framing.identity import Identity
+from framing.identity import Identity, x25519_public
 from framing.keys import rsa_private_key
 from framing.shares import Share, join
+from framing.statements import read_one_time_bundle
 
 from .second.locks import Keys
 from .second.reader import open_transfer
@@ -34,9 +35,11 @@ def keys_of(opens: dict[str, Any]) -> framing.Keys:
     private = []
     if "identity" in opens:
         identity = Identity.unlock(opens["identity"], opens["identity_passphrase"])
-        private = [framing.PrivateKey(identity.x25519)]
+        private = [framing.PrivateKey(identity.x25519, identity.public.ed25519)]
     elif "private" in opens:
-        private = [framing.PrivateKey(bytes.fromhex(opens["private"]))]
+        owner, publics = read_one_time_bundle(opens["bundle"])
+        private = [framing.PrivateKey(bytes.fromhex(opens["private"]), owner)]
+        assert x25519_public(private[0].x25519) in publics
     elif "shares" in opens:
         shares = [Share.parse(text) for text in opens["shares"]]
         private = [framing.PrivateKey(join(shares).x25519, set_id=shares[0].set_id)]

@@ -1,5 +1,6 @@
 """The commands of `dialtone key`, as people and programs use them."""
 
+import hashlib
 import io
 import os
 import pty
@@ -13,7 +14,7 @@ from PIL import Image
 
 from framing import armor
 from framing.identity import Identity, parse_public
-from framing.shares import split
+from framing.shares import Share, split, split_key
 from framing.statements import read_revocation
 
 KEYS = Path(__file__).parent / "keys"
@@ -157,8 +158,8 @@ def test_one_time_keys_of_somebody_else(be, dialtone, tmp_path):
     command = ("key", "show", "--one-time", 2, "-o", bundle, "--passphrase-file", secret)
     assert dialtone(*command).code == 0
     assert dialtone(*command).code == 2  # never overwritten
-    assert "room for 62 more" in dialtone(
-        "key", "show", "--one-time", 63, "-o", tmp_path / "more", "--passphrase-file", secret
+    assert "room for 30 more" in dialtone(
+        "key", "show", "--one-time", 31, "-o", tmp_path / "more", "--passphrase-file", secret
     ).err  # fmt: skip
     assert not (tmp_path / "more").exists()
     statement = bundle.read_text().splitlines()[-1]
@@ -190,6 +191,70 @@ def test_splitting_an_identity_and_joining_it(be, dialtone, secret, tmp_path):
     assert Identity.unlock(whole.read_text(), "new secret").seed == ANN.seed
     again = dialtone("key", "join", *shares[1:4], "-o", whole, "--passphrase-file", secret)
     assert again.code == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_shares_of_a_dishonest_dealer(dialtone, secret, tmp_path, known):
+    """Whole by their digests, and yet of two keys: who has the public key finds out."""
+    one, other = split(ANN.seed, 2, 3), split(BOB.seed, 2, 3)
+    values = [one[0].value, one[1].value, other[2].value]
+    label = b"dialtone 2 share"
+    digests = tuple(
+        hashlib.sha256(label + bytes([2, 3, index]) + value).digest()[:16]
+        for index, value in enumerate(values, 1)
+    )
+    paths = [tmp_path / f"{index}.share" for index in (1, 2, 3)]
+    for index, (path, value) in enumerate(zip(paths, values, strict=True), 1):
+        path.write_text(Share(2, 3, index, value, digests).text())
+    public = split_key(ANN, [Share.parse(paths[0].read_text())])
+    if known:
+        assert dialtone("key", "add", "board", public.text()).code == 0
+    for chosen, code in ((paths[:2], 0), (paths[1:], 3 if known else 0)):
+        whole = tmp_path / f"{chosen[0].stem}.identity"
+        joined = dialtone("key", "join", *chosen, "-o", whole, "--passphrase-file", secret)
+        assert (joined.code, whole.exists()) == (code, code == 0)
+        assert ("join another key than they should" in joined.err) == (code == 3)
+    opened = dialtone("receive", tmp_path / "none.wav", "--shares", *paths[1:])
+    assert ("join another key than they should" in opened.err) == known
+
+
+ACCENTS = ("B\u00e4r", "Ba\u0308r")  # composed, and as some keyboards and file systems write it
+
+
+@pytest.mark.parametrize(("made", "given"), [ACCENTS, ACCENTS[::-1]])
+@pytest.mark.parametrize("typed", [False, True])
+def test_it_does_not_matter_how_an_accent_is_written(
+    dialtone, tmp_path, monkeypatch, made, given, typed
+):
+    new, use = tmp_path / "new.txt", tmp_path / "use.txt"
+    new.write_bytes(made.encode())
+    use.write_bytes(given.encode() + b"\r\n")
+    if typed:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{made}\n{made}\n"))
+        assert dialtone("key", "new").code == 0
+    else:
+        assert dialtone("key", "new", "--passphrase-file", new).code == 0
+    shown = dialtone("key", "show", "--one-time", 1, "-o", tmp_path / "o", "--passphrase-file", use)
+    assert shown.code == 0
+
+
+@pytest.mark.parametrize("typed", ["\udcff\udcfe", "a\u0308\udcff", "\ud83d"])
+def test_a_passphrase_that_is_no_text(dialtone, tmp_path, monkeypatch, typed):
+    """What a terminal sends is the same as what a file holds."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n{typed}\n"))
+    assert dialtone("key", "new").code == 0
+    use = tmp_path / "use.txt"
+    how = "surrogatepass" if typed == "\ud83d" else "surrogateescape"
+    use.write_bytes(typed.encode(errors=how) + b"\n")
+    shown = dialtone("key", "show", "--one-time", 1, "-o", tmp_path / "o", "--passphrase-file", use)
+    assert shown.code == 0
+
+
+def test_a_terminal_that_sends_no_text(dialtone, monkeypatch):
+    """A strict standard input raises before there is anything to look at."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8"))
+    answer = dialtone("key", "new", "--json")
+    assert (answer.code, "no text" in answer.event("error")["error"]) == (2, True)
 
 
 def test_a_split_that_fails_leaves_nothing(be, dialtone, tmp_path):

@@ -118,7 +118,7 @@ class Material:
 
 def keys() -> framing.Keys:
     """Of a receiver who can open all of these transfers."""
-    private = [framing.PrivateKey(person.x25519) for person in _PEOPLE]
+    private = [framing.PrivateKey(person.x25519, person.public.ed25519) for person in _PEOPLE]
     return framing.Keys(passphrases=_SECRETS, private_keys=lambda: private)
 
 
@@ -137,11 +137,12 @@ def mixed(size: int = FILE_BYTES) -> bytes:
 
 def record(way: Way, file: bytes, *, packet_bytes: int = PACKET_BYTES, person: int = 0) -> Recorded:
     """Send a file with nothing lost; person 0 or 1 is who can open it."""
+    public = _PEOPLE[person].public
     locks: dict[str, framing.KeyChoice] = {
         "plain": framing.Plain(),
         "clear key": framing.ClearKey(),
         "passphrase": framing.Passphrase(_SECRETS[person], cost=_COST),
-        "recipient": framing.Recipient(_PEOPLE[person].public.x25519),
+        "recipient": framing.Recipient(public.x25519, public.ed25519),
     }
     with framing.Outgoing(
         io.BytesIO(file),

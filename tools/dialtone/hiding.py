@@ -6,6 +6,7 @@ import imaging
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Output, count
 from dialtone.whole import whole_file, write_private
+from framing.cipher import passphrase_bytes
 
 _WORTH = (
     "hidden from a casual look, not from somebody who searches pictures for such things, and gone "
@@ -15,7 +16,9 @@ _WORTH = (
 _LOSSY = ("JPEG", "WEBP", "AVIF")
 
 
-def hide_key(cover: Path, key: Path, output: Path, passphrase: bytes | None, out: Output) -> None:
+def hide_key(
+    cover: Path, key: Path, output: Path, passphrase: str | bytes | None, out: Output
+) -> None:
     """Write the picture `cover` with the bytes of the file `key` hidden in it to `output`, a PNG.
 
     passphrase  chooses the places; with None everybody who has this program finds the key
@@ -43,7 +46,7 @@ def hide_key(cover: Path, key: Path, output: Path, passphrase: bytes | None, out
             "hide a key, and send large files encrypted with it",
         )
     picture = imaging.load(cover)
-    pixels = hidden.hide(picture.pixels, secret, passphrase or b"")
+    pixels = hidden.hide(picture.pixels, secret, passphrase_bytes(passphrase or ""))
     likeness = hidden.psnr(picture.pixels, pixels)
     room, info = hidden.capacity(pixels), picture.info
     del picture  # a large one is not held while Pillow holds another
@@ -71,7 +74,7 @@ def hide_key(cover: Path, key: Path, output: Path, passphrase: bytes | None, out
     out.say(f"whoever has {cover} too sees what was changed: keep it to yourself")
 
 
-def unhide_key(picture: Path, output: Path, passphrase: bytes | None, out: Output) -> None:
+def unhide_key(picture: Path, output: Path, passphrase: str | bytes | None, out: Output) -> None:
     """Write what is hidden in a picture to `output`, a new file only its owner can read.
 
     passphrase  the one the key was hidden with
@@ -87,7 +90,7 @@ def unhide_key(picture: Path, output: Path, passphrase: bytes | None, out: Outpu
         )
     pixels = imaging.load(picture).pixels
     try:
-        secret = hidden.reveal(pixels, passphrase or b"")
+        secret = hidden.reveal(pixels, passphrase_bytes(passphrase or ""))
     except imaging.NothingHiddenError as error:
         hint = "the passphrase it was hidden with is needed, and the very file that was written"
         raise Failure(f"{picture}: {error}", hint, ExitCode.INCOMPLETE) from error

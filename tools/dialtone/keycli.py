@@ -66,7 +66,7 @@ def show(
             "--one-time",
             metavar="N",
             min=1,
-            max=64,
+            max=32,
             help="Make N one-time keys for one correspondent; -o names their file.",
         ),
     ] = None,

@@ -20,12 +20,12 @@ from dialtone.errors import Failure, sentence
 from dialtone.keytexts import RsaKey, TheirKey, is_text, kind_of, read_sheet
 from dialtone.whole import erase, write_private
 from framing.errors import KeyTextError
-from framing.identity import Identity, PublicKey, locked_public
+from framing.identity import Identity, PublicKey, SplitKey, locked_public
 from framing.one_time import OneTimeKey
 from framing.spool import sync_folder
 
 ME = "me"
-ONE_TIME_MAX = 64  # unused one-time keys of an identity: each is tried on each transfer
+ONE_TIME_MAX = 32  # unused one-time keys of an identity: each is tried on each recipient
 
 _PRIVATE_FOLDER = 0o700
 _DIGITS_MAX = 20  # of a time: 2**64 has as many
@@ -178,6 +178,11 @@ class Keystore:
             raise Failure(f"{path}: there is no public key in it")
         return Contact(name, path, key, _revoked(path))
 
+    def split_key(self, set_id: bytes) -> SplitKey | None:
+        """The public key of a set of shares (16 bytes); None where nobody here knows it."""
+        keys = (contact.key for contact in self.contacts())
+        return next((k for k in keys if isinstance(k, SplitKey) and k.set_id == set_id), None)
+
     def find(self, name: str) -> Own | Contact | None:
         """What has that name."""
         return self.identity(name) or self.contact(name)
@@ -195,7 +200,7 @@ class Keystore:
                 f"there is a key {name} already: {there.key.fingerprint}", "take another name"
             )
 
-    def add_identity(self, name: str, identity: Identity, passphrase: bytes) -> Own:
+    def add_identity(self, name: str, identity: Identity, passphrase: str | bytes) -> Own:
         """Store an identity under a name that is free. Raises Failure where it is not."""
         self.check_free(name)
         path = _made(self._identities) / f"{name}{_IDENTITY}"
@@ -234,7 +239,7 @@ def own_from_file(path: Path, name: str = "") -> Own:
     return Own(name or path.name.removesuffix(_IDENTITY), path, text, key, _revoked(path))
 
 
-def write_identity(path: Path, name: str, identity: Identity, passphrase: bytes) -> None:
+def write_identity(path: Path, name: str, identity: Identity, passphrase: str | bytes) -> None:
     """Raises OSError, FileExistsError where something has that name."""
     text = (
         f"# {name}, fingerprint {identity.public.fingerprint}\n"

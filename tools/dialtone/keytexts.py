@@ -65,7 +65,7 @@ def lock_of(key: TheirKey) -> framing.Lock:
     """What a sender locks a transfer with, for the owner of this key."""
     match key:
         case PublicKey():
-            return framing.Recipient(key.x25519)
+            return framing.Recipient(key.x25519, key.ed25519)
         case SplitKey():
             return framing.SharesRecipient(key)
     return framing.RsaRecipient(key.pem.encode())

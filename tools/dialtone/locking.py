@@ -77,11 +77,9 @@ class Sealing:
     def with_one_time_keys(self) -> "Sealing":
         """The same with one-time keys, where they are wanted: they leave the store for good, so
         this is the last thing to do before sending. Raises Failure where none is left."""
-        import framing
-
         if not self.once or not isinstance(self.key, Sequence):
             return self
-        locks = [framing.Recipient(_take(contact)) for contact in self.once]
+        locks = [_one_time_lock(contact) for contact in self.once]
         return replace(self, key=[*locks, *self.key[len(locks) :]])
 
     def for_planning(self) -> "Sealing":
@@ -179,11 +177,15 @@ def _once(recipient: _Recipient) -> "Contact":
     return recipient.contact
 
 
-def _take(contact: "Contact") -> bytes:
-    key = contact.take_one_time()
-    if key is None:  # another program has taken the last one in between
+def _one_time_lock(contact: "Contact") -> "framing.Recipient":
+    """A lock with one of their one-time keys, which is theirs by their signing key."""
+    import framing
+    from dialtone.keystore import signing_key
+
+    owner, key = signing_key(contact.key), contact.take_one_time()
+    if owner is None or key is None:  # another program has taken the last one in between
         raise _none_left(contact.name)
-    return key
+    return framing.Recipient(key, owner)
 
 
 def _none_left(title: str) -> Failure:

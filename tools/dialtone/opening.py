@@ -109,7 +109,7 @@ class Opening:
             if identity is None:
                 self._locked.append(own.name)
                 continue
-            keys.append(framing.PrivateKey(identity.x25519))
+            keys.append(framing.PrivateKey(identity.x25519, identity.public.ed25519))
             keys.extend(self._one_time(own, identity))
         return keys
 
@@ -129,7 +129,7 @@ class Opening:
         """With the passphrases that were given, else with one that is asked for."""
         found: list[Identity] = []
 
-        def fits(secret: bytes) -> bool:
+        def fits(secret: str | bytes) -> bool:
             try:
                 found.append(Identity.unlock(own.text, secret))
             except WrongPassphraseError:
@@ -143,7 +143,7 @@ class Opening:
             self._out.say(f"note: {own.path}: {sentence(str(error))}")
         return found[0] if found else None
 
-    def _ask(self, prompt: str, fits: Callable[[bytes], bool]) -> None:
+    def _ask(self, prompt: str, fits: Callable[[str | bytes], bool]) -> None:
         """Ask on the terminal until it fits; an empty answer ends it."""
         if not passphrases.terminal():
             return
@@ -166,7 +166,8 @@ class Opening:
             except FileNotFoundError:  # another program has just used it
                 continue
             else:
-                yield framing.PrivateKey(key.private, spent=partial(self._spend, path))
+                spent = partial(self._spend, path)
+                yield framing.PrivateKey(key.private, identity.public.ed25519, spent=spent)
 
     def _spend(self, path: Path) -> None:
         """What was sent with a one-time key can be opened once: its private half goes."""
@@ -181,9 +182,10 @@ class Opening:
     def _rsa(self, word: str, pem: bytes) -> RSA.RsaKey:
         found: list[RSA.RsaKey] = []
 
-        def fits(secret: bytes | None) -> bool:
+        def fits(secret: str | bytes | None) -> bool:
             try:
-                found.append(rsa_private_key(pem, secret))
+                typed = None if secret is None else passphrases.as_typed(secret)
+                found.append(rsa_private_key(pem, typed))
             except WrongPassphraseError:
                 return False
             return True
@@ -209,7 +211,7 @@ def _shared(paths: Sequence[Path]) -> list[framing.PrivateKey]:
         return []
     from dialtone.sharing import join_files, set_id
 
-    return [framing.PrivateKey(join_files(paths).x25519, set_id(paths))]
+    return [framing.PrivateKey(join_files(paths).x25519, set_id=set_id(paths))]
 
 
 def _pem(word: str) -> bytes | None:

@@ -12,7 +12,7 @@ from dialtone.passphrases import PassphraseOptions
 from dialtone.unlocking import chosen, unlock_with
 from dialtone.whole import write_private
 from framing import shares
-from framing.errors import DamagedShareError, KeyTextError, MissingShareError
+from framing.errors import DamagedShareError, KeyTextError, MissingShareError, WrongSharesError
 from framing.identity import Identity
 from framing.shares import Share
 
@@ -86,7 +86,8 @@ def join_key(
 
 
 def join_files(paths: Sequence[Path]) -> Identity:
-    """The identity that the shares in these files join. Raises Failure (key), OSError."""
+    """The identity that the shares in these files join: the one whose public key is known here, if
+    that is. Raises Failure (key), OSError."""
     found = [(path, _read(path)) for path in paths]
     sets = [share.set_id for _, share in found]
     common = Counter(sets).most_common(1)[0][0]
@@ -98,11 +99,15 @@ def join_files(paths: Sequence[Path]) -> Identity:
                 ExitCode.KEY,
             )
     try:
-        return shares.join([share for _, share in found])
+        return shares.join([share for _, share in found], Keystore().split_key(common))
     except MissingShareError as error:
         there = ", ".join(dict.fromkeys(f"{path} is share {share.index}" for path, share in found))
         raise Failure(
             f"{sentence(str(error))} ({there})", "get more of the shares", ExitCode.KEY
+        ) from None
+    except WrongSharesError as error:
+        raise Failure(
+            sentence(str(error)), "whoever split the key has to do it again", ExitCode.KEY
         ) from None
 
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from dialtone import moments
 from dialtone.errors import Failure
 from dialtone.keystore import Contact, Keystore, Own
-from framing import armor
+from framing.identity import spoken
 
 if TYPE_CHECKING:
     import framing
-
-_SIGNING_KEY_BYTES = 10  # of the digest, as many as a fingerprint has
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,7 @@ def signature_of(received: "framing.Received") -> Signature:
 
 def signing_fingerprint(ed25519: bytes) -> str:
     """Fingerprint of a signing key (32 bytes) of which nothing else is known."""
-    letters = armor.base32(hashlib.sha256(ed25519).digest()[:_SIGNING_KEY_BYTES])
-    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+    return spoken(hashlib.sha256(ed25519).digest())
 
 
 def _known(ed25519: bytes) -> tuple[Own | Contact | None, str]:

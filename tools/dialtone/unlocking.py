@@ -30,7 +30,7 @@ def chosen(word: str | None) -> Own:
     return own_from_file(Path(word))
 
 
-def unlock(own: Own, passphrase: bytes) -> Identity:
+def unlock(own: Own, passphrase: str | bytes) -> Identity:
     """Raises Failure with the exit code of a key that does not fit."""
     try:
         return Identity.unlock(own.text, passphrase)

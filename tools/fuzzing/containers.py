@@ -86,11 +86,11 @@ def rsa() -> RSA.RsaKey:
 @cache
 def all_keys() -> framing.Keys:
     """What opens all of them."""
-    split = shares.split_key(board(), board_shares())
+    split, owner = shares.split_key(board(), board_shares()), identity().public.ed25519
     private = [
-        framing.PrivateKey(identity().x25519),
-        framing.PrivateKey(board().x25519, split.set_id),
-        framing.PrivateKey(one_time().private, spent=lambda: None),
+        framing.PrivateKey(identity().x25519, owner),
+        framing.PrivateKey(board().x25519, set_id=split.set_id),
+        framing.PrivateKey(one_time().private, owner, spent=lambda: None),
     ]
     return framing.Keys([PASSPHRASE, b"another"], lambda: private, [rsa()])
 
@@ -125,8 +125,8 @@ class Container:
 def _locks() -> list[framing.KeyChoice]:
     split = shares.split_key(board(), board_shares())
     passphrase = framing.Passphrase(PASSPHRASE, cost=10)
-    recipient = framing.Recipient(identity().public.x25519)
-    once = framing.Recipient(one_time().public)
+    recipient = framing.Recipient(identity().public.x25519, identity().public.ed25519)
+    once = framing.Recipient(one_time().public, identity().public.ed25519)
     joint = framing.SharesRecipient(split)
     old = framing.RsaRecipient(rsa().public_key().export_key())
     several: list[framing.Lock] = [passphrase, recipient, joint, old, framing.ClearKey()]

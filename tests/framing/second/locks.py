@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -29,6 +29,7 @@ CLEAR, PASSPHRASE, RECIPIENT, RSA, SHARES = 1, 2, 3, 4, 5
 RSA_LABEL = b"dialtone 2 rsa"
 FILE_KEY_BYTES = 24
 MOST_PASSPHRASES, MOST_AGREEMENTS, MOST_RSA = 4, 32, 8
+MAX_WORK = 12  # of all passphrase stanzas: p 2^(c - 15)
 
 
 class Plain:
@@ -114,12 +115,12 @@ def _agreement(public: bytes, info: bytes, file_key: bytes, random: Random) -> b
     return hpke.public_key(ephemeral) + xor(file_key, pad)
 
 
-def recipient(public: bytes) -> Stanza:
-    """F for the owner of an X25519 key."""
+def recipient(public: bytes, one_time: bytes | None = None) -> Stanza:
+    """F for a person; `public` is the data of a public key of kind 1, `one_time` a key of hers."""
 
     def write(transfer: bytes, file_key: bytes, random: Random) -> bytes:
-        info = b"dialtone 2 recipient" + transfer
-        return field(RECIPIENT, _agreement(public, info, file_key, random))
+        info = b"dialtone 2 recipient" + transfer + public[33:]
+        return field(RECIPIENT, _agreement(one_time or public[1:33], info, file_key, random))
 
     return write
 
@@ -165,11 +166,14 @@ def load_rsa(pem: bytes) -> rsa.RSAPrivateKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """What a reader has: passphrases, identities, private X25519 and RSA keys, shares."""
+    """What a reader has: passphrases, identities, one-time keys, RSA keys, shares.
+
+    A one-time key is a private X25519 key and its owner's Ed25519 key.
+    """
 
     passphrases: Sequence[str | bytes] = ()
     identities: Sequence[Identity] = ()
-    x25519: Sequence[bytes] = ()
+    one_time: Sequence[tuple[bytes, bytes]] = ()
     rsa: Sequence[rsa.RSAPrivateKey] = ()
     shares: Sequence[Share] = ()
 
@@ -185,17 +189,19 @@ def _pads(transfer: bytes, value: bytes, private: bytes, info: bytes) -> Iterato
 
 
 def _open_recipient(transfer: bytes, value: bytes, keys: Keys) -> Iterator[bytes]:
-    for private in [*(identity.x25519 for identity in keys.identities), *keys.x25519]:
-        yield from _pads(transfer, value, private, b"dialtone 2 recipient" + transfer)
+    persons = [(identity.x25519, identity.signer) for identity in keys.identities]
+    for private, owner in [*persons, *keys.one_time]:
+        yield from _pads(transfer, value, private, b"dialtone 2 recipient" + transfer + owner)
 
 
 def _open_shares(transfer: bytes, value: bytes, keys: Keys) -> Iterator[bytes]:
     set_id, k, n = value[:16], value[16], value[17]
     fitting = [s for s in keys.shares if (s.set_id, s.k, s.n) == (set_id, k, n)]
     seed = join(fitting) if fitting else None
-    if seed is not None:
+    whole = [] if seed is None else [Identity(seed)]
+    for identity in [*keys.identities, *whole]:
         info = b"dialtone 2 shares" + transfer + value[:18]
-        yield from _pads(transfer, value[18:], Identity(seed).x25519, info)
+        yield from _pads(transfer, value[18:], identity.x25519, info)
 
 
 def _open_rsa(value: bytes, keys: Keys) -> Iterator[bytes]:
@@ -211,9 +217,18 @@ def _open_rsa(value: bytes, keys: Keys) -> Iterator[bytes]:
 
 def _open_passphrase(value: bytes, keys: Keys) -> Iterator[bytes]:
     salt, c, p = value[:16], value[16], value[17]
-    if c <= MAX_C and p <= MAX_P:
-        for text in keys.passphrases:
-            yield xor(value[18:], scrypt(text, salt, c, p, FILE_KEY_BYTES))
+    for text in keys.passphrases:
+        yield xor(value[18:], scrypt(text, salt, c, p, FILE_KEY_BYTES))
+
+
+def _affordable(costs: Iterable[tuple[int, int]]) -> list[bool]:
+    """Which passphrase stanzas, by c and p, are tried."""
+    tried, sum_of_work = [], 0.0
+    for c, p in costs:
+        work = p * 2.0 ** (c - 15)
+        tried.append(c <= MAX_C and p <= MAX_P and sum_of_work + work <= MAX_WORK)
+        sum_of_work += work if tried[-1] else 0
+    return tried
 
 
 def _known(tag: int, value: bytes) -> bool:
@@ -230,8 +245,11 @@ def candidates(
     known = [(tag, value) for tag, value in stanzas if _known(tag, value)]
     agreements = [i for i, (tag, _) in enumerate(known) if tag in (RECIPIENT, SHARES)]
     tried = set(agreements[:MOST_AGREEMENTS])
-    for kind, most in ((CLEAR, None), (RSA, MOST_RSA), (PASSPHRASE, MOST_PASSPHRASES)):
+    for kind, most in ((CLEAR, None), (RSA, MOST_RSA)):
         tried |= set([i for i, (tag, _) in enumerate(known) if tag == kind][:most])
+    words = [i for i, (tag, _) in enumerate(known) if tag == PASSPHRASE][:MOST_PASSPHRASES]
+    affordable = _affordable((known[i][1][16], known[i][1][17]) for i in words)
+    tried |= {i for i, cheap in zip(words, affordable, strict=True) if cheap}
     for kind in (CLEAR, RECIPIENT, SHARES, RSA, PASSPHRASE):
         for i, (tag, value) in enumerate(known):
             if tag != kind or i not in tried:

@@ -79,6 +79,10 @@ def _suite(transfer: bytes, body: bytes, keys: Keys) -> tuple[Suite, int, list[t
     raise RefusedError("no key fits")
 
 
+def _is_media_type(value: bytes) -> bool:
+    return 0 < len(value) <= 100 and all(0x20 <= byte < 0x7F for byte in value)
+
+
 def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
     """The header of a transfer."""
     suite, opened, stanzas = _suite(transfer, body, keys)
@@ -87,6 +91,8 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
     if metadata is None:
         raise RefusedError("metadata that was changed")
     known = known_fields(fields(metadata), (NAME, MEDIA, SIZE, EXPIRES, ENCRYPT_FIRST))
+    if known.get(ENCRYPT_FIRST):
+        raise RefusedError("a value where none belongs")
     expires = read_number(known[EXPIRES], 8) if EXPIRES in known else None
     if expires is not None and now >= expires:
         raise RefusedError("expired")
@@ -94,9 +100,9 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
         suite,
         opened,
         tuple(tag for tag, _ in stanzas),
-        known.get(NAME, b"").decode(),
-        known[MEDIA].decode("ascii") if MEDIA in known else None,
-        read_number(known[SIZE]) if SIZE in known else None,
+        known.get(NAME, b"").decode(errors="replace"),
+        known[MEDIA].decode() if _is_media_type(known.get(MEDIA, b"")) else None,
+        read_number(known[SIZE], 8) if SIZE in known else None,
         expires,
         ENCRYPT_FIRST in known,
     )

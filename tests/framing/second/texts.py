@@ -18,6 +18,7 @@ from .packets import RefusedError
 
 PREFIXES = tuple(f"dialtone-{word}-" for word in ("key", "identity", "share", "onetime", "revoked"))
 MAX_C, MAX_P = 15, 12
+PRIME = 2**255 - 19
 _REDUCTION = 1 << 128 | 0x87  # x^128 + x^7 + x^2 + x + 1
 
 
@@ -104,19 +105,28 @@ def data_of(text: str, word: str) -> bytes:
 
 
 def check_agreement_key(key: bytes) -> None:
-    """Refuse an X25519 key of small order: what is agreed with it is zero."""
+    """Refuse an X25519 key that is not reduced, or of small order: what is agreed is zero."""
+    if int.from_bytes(key, "little") >= PRIME:
+        raise RefusedError("a key that is not reduced")
     if receive(bytes(32), key, b"", b"", 32) is None:
         raise RefusedError("a key of small order")
 
 
 def check_point(key: bytes) -> None:
-    """Refuse an Ed25519 key that is no point (RFC 8032, 5.1.3)."""
-    prime = 2**255 - 19
-    d = -121665 * pow(121666, -1, prime)
+    """Refuse an Ed25519 key that is no point (RFC 8032, 5.1.3), or one of order 1, 2, 4 or 8."""
+    d = -121665 * pow(121666, -1, PRIME)
     sign, y = key[31] >> 7, int.from_bytes(key, "little") % 2**255
-    square = (y * y - 1) * pow(d * y * y + 1, -1, prime) % prime
-    if y >= prime or pow(square, (prime - 1) // 2, prime) > 1 or (square == 0 and sign):
+    square = (y * y - 1) * pow(d * y * y + 1, -1, PRIME) % PRIME
+    if y >= PRIME or pow(square, (PRIME - 1) // 2, PRIME) > 1 or (square == 0 and sign):
         raise RefusedError("a key that is no point")
+    for _ in range(3):  # the curve is -x^2 + y^2 = 1 + d x^2 y^2: doubling needs x^2 and y^2 alone
+        product = d * square * y * y
+        square, y = (
+            4 * square * y * y * pow(1 + product, -2, PRIME) % PRIME,
+            (y * y + square) * pow(1 - product, -1, PRIME) % PRIME,
+        )
+    if (square, y) == (0, 1):
+        raise RefusedError("a point of small order")
 
 
 def read_public(text: str) -> bytes:
@@ -150,8 +160,8 @@ def unlock(text: str, passphrase: str) -> Identity:
 
 def fingerprint(public: bytes) -> str:
     """Fingerprint of a public key's data."""
-    text = base64.b32encode(digest(b"dialtone 2 fingerprint" + public)[:10]).decode().lower()
-    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
+    text = base64.b32encode(digest(b"dialtone 2 fingerprint" + public)).decode().lower()
+    return "-".join(text[i : i + 4] for i in range(0, 20, 4))
 
 
 def multiply(a: int, b: int) -> int:
@@ -260,7 +270,8 @@ def split_public(seed: bytes, share: Share) -> bytes:
 
 
 def check_signature(signer: bytes, signature: bytes, message: bytes) -> None:
-    """Refuse an Ed25519 signature (RFC 8032) that is wrong."""
+    """Refuse an Ed25519 signature (RFC 8032) that is wrong, or by a key of small order."""
+    check_point(signer)
     try:
         Ed25519PublicKey.from_public_bytes(signer).verify(signature, message)
     except InvalidSignature as error:

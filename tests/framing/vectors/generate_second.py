@@ -79,8 +79,8 @@ def vectors() -> dict[str, Key]:
     """Every vector by its name; `opens` lists what opens it, each alone ({}: nothing is needed)."""
     clear = [locks.clear()]
     passphrase = [locks.passphrase(PASSPHRASE, 10, 1)]
-    recipient = [locks.recipient(BOB.public[1:33])]
-    onetime = [locks.recipient(locks.hpke.public_key(ONETIME[1]))]
+    recipient = [locks.recipient(BOB.public)]
+    onetime = [locks.recipient(BOB.public, locks.hpke.public_key(ONETIME[1]))]
     rsa = [locks.rsa_oaep(locks.load_rsa((FOLDER / "rsa.pem").read_bytes()).public_key())]
     shares = [locks.shares(SPLIT_PUBLIC)]
     everybody = [*rsa, *passphrase, *shares, *recipient, *onetime]

@@ -49,7 +49,8 @@ def keys_of(opens: dict[str, Any]) -> Keys:
     if "identity" in opens:
         return Keys(identities=[texts.unlock(opens["identity"], opens["identity_passphrase"])])
     if "private" in opens:
-        return Keys(x25519=[bytes.fromhex(opens["private"])])
+        owner, _ = texts.read_onetime(opens["bundle"])
+        return Keys(one_time=[(bytes.fromhex(opens["private"]), owner)])
     if "pem" in opens:
         return Keys(rsa=[load_rsa(pem_of(opens))])
     if "shares" in opens:
