@@ -46,7 +46,7 @@ def plaintext(
     The last check, of the digest over everything, comes after the last chunk: nothing may be
     believed before the iterator has ended.
     """
-    if len(trailer.tables) != (trailer.chunks if encrypt_first else 0):
+    if len(trailer.tables) != (trailer.chunks if encrypt_first else 0) or not trailer.chunks:
         raise MalformedError
     full = ENCRYPT_FIRST_BYTES if encrypt_first else CHUNK_BYTES
     opener = ChunkOpener(suite, trailer.chunks)
@@ -66,8 +66,8 @@ def plaintext(
                 chunk = opener.open(unpack_parts(next(tables, STORED), body))
             else:
                 chunk = unpack(opener.open(body))
-            if length % full or (length and not chunk):
-                raise MalformedError  # only the last chunk may be short, and only the first empty
+            if length % full or (not chunk and trailer.chunks > 1):
+                raise MalformedError  # only the last chunk may be short, and only a single one empty
             length += len(chunk)
             if limit is not None and length > limit:
                 raise TooLargeError
