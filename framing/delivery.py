@@ -67,7 +67,7 @@ def plaintext(
             else:
                 chunk = unpack(opener.open(body))
             if length % full or (not chunk and trailer.chunks > 1):
-                raise MalformedError  # only the last chunk may be short, and only a single one empty
+                raise MalformedError  # the last chunk may be short, a single one empty
             length += len(chunk)
             if limit is not None and length > limit:
                 raise TooLargeError

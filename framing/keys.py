@@ -55,8 +55,9 @@ class PrivateKey:
 
     ed25519  the signing key (32 bytes) of the identity whose key, or whose one-time key, it is;
              None for a key without one, which opens nothing that is sent to an identity
-    set_id   of a key that was joined from shares (16 bytes): it opens what was sent to these
-             shares, and nothing else is tried with it; None for an identity or a one-time key
+    set_id   of the shares (16 bytes) that the key was split into: it opens what was sent to them,
+             and nothing else is tried with it. None for an identity or a one-time key, with which
+             no shares stanza is tried: anybody can make up shares of somebody else's key
     spent    called after a whole, verified reception that this key opened
     """
 
@@ -193,7 +194,7 @@ def _info(kind: int, transfer: bytes, head: bytes, key: PrivateKey) -> bytes | N
         if key.set_id is not None or key.ed25519 is None:
             return None
         return recipient_info(transfer, key.ed25519)
-    return shares_info(transfer, head) if key.set_id in (None, head[:SET_BYTES]) else None
+    return shares_info(transfer, head) if key.set_id == head[:SET_BYTES] else None
 
 
 def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockError:
@@ -206,7 +207,7 @@ def _no_key_fits(stanzas: Sequence[tuple[int, bytes]], ring: Keyring) -> LockErr
         PASSPHRASE: bool(ring.keys.passphrases),
         RECIPIENT: any(_info(RECIPIENT, b"", b"", key) for key in private),
         RSA_OAEP: bool(ring.keys.rsa),
-        SHARES: bool(private),
+        SHARES: any(key.set_id is not None for key in private),
     }
     tried = any(there[kind] for kind in kinds)
     if kinds == {PASSPHRASE}:

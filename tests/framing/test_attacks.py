@@ -247,13 +247,17 @@ def test_a_one_time_key_is_erased_before_the_transfer_is_remembered(kit, tmp_pat
     """Otherwise a crash in between would leave it for good."""
     order = []
     owner = framing.Identity(bytes(range(32)))
-    key = framing.PrivateKey(owner.x25519, spent=lambda: order.append("erased"))
+    key = framing.PrivateKey(
+        owner.x25519, owner.public.ed25519, spent=lambda: order.append("erased")
+    )
     add = replay.Memory.add
     monkeypatch.setattr(
         replay.Memory, "add", lambda *every: order.append("remembered") or add(*every)
     )
     inbox = framing.Inbox(tmp_path, framing.Keys(private_keys=lambda: [key]))
-    kit.receive(inbox, kit.send(b"x", key=framing.Recipient(owner.public.x25519)))
+    kit.receive(
+        inbox, kit.send(b"x", key=framing.Recipient(owner.public.x25519, owner.public.ed25519))
+    )
     assert order == ["erased", "remembered"]
 
 
@@ -265,8 +269,10 @@ def test_a_key_that_cannot_be_erased_is_tried_again(kit, tmp_path):
             raise error
 
     owner = framing.Identity(bytes(range(32)))
-    keys = framing.Keys(private_keys=lambda: [framing.PrivateKey(owner.x25519, spent=spent)])
-    packets = list(kit.send(b"x", key=framing.Recipient(owner.public.x25519)))
+    keys = framing.Keys(
+        private_keys=lambda: [framing.PrivateKey(owner.x25519, owner.public.ed25519, spent=spent)]
+    )
+    packets = list(kit.send(b"x", key=framing.Recipient(owner.public.x25519, owner.public.ed25519)))
     inbox = framing.Inbox(tmp_path, keys)
     with pytest.raises(framing.errors.StorageError, match="one-time key"):
         kit.receive(inbox, packets)
@@ -283,7 +289,7 @@ def test_private_keys_are_asked_for_once_even_if_that_fails(kit, tmp_path):
         raise framing.errors.WrongPassphraseError
 
     owner = framing.Identity(bytes(range(32)))
-    packets = list(kit.send(b"x", key=framing.Recipient(owner.public.x25519)))
+    packets = list(kit.send(b"x", key=framing.Recipient(owner.public.x25519, owner.public.ed25519)))
     inbox = framing.Inbox(tmp_path, framing.Keys(private_keys=provide))
     with pytest.raises(framing.errors.WrongPassphraseError):
         inbox.put(packets[0])

@@ -26,7 +26,7 @@ from framing.errors import (
     UnknownLockError,
     WrongPassphraseError,
 )
-from framing.identity import Identity
+from framing.identity import Identity, SplitKey
 from framing.keys import rsa_private_key
 from framing.one_time import OneTimeKey
 
@@ -110,6 +110,7 @@ class Opening:
                 self._locked.append(own.name)
                 continue
             keys.append(framing.PrivateKey(identity.x25519, identity.public.ed25519))
+            keys.extend(_split(identity))
             keys.extend(self._one_time(own, identity))
         return keys
 
@@ -203,6 +204,13 @@ class Opening:
                 ExitCode.KEY,
             )
         return found[0]
+
+
+def _split(identity: Identity) -> Iterator[framing.PrivateKey]:
+    """The identity as the key of those shares of it that the store knows."""
+    for contact in Keystore().contacts():
+        if isinstance(contact.key, SplitKey) and contact.key.x25519 == identity.public.x25519:
+            yield framing.PrivateKey(identity.x25519, set_id=contact.key.set_id)
 
 
 def _shared(paths: Sequence[Path]) -> list[framing.PrivateKey]:

@@ -198,10 +198,9 @@ def _open_shares(transfer: bytes, value: bytes, keys: Keys) -> Iterator[bytes]:
     set_id, k, n = value[:16], value[16], value[17]
     fitting = [s for s in keys.shares if (s.set_id, s.k, s.n) == (set_id, k, n)]
     seed = join(fitting) if fitting else None
-    whole = [] if seed is None else [Identity(seed)]
-    for identity in [*keys.identities, *whole]:
+    if seed is not None:
         info = b"dialtone 2 shares" + transfer + value[:18]
-        yield from _pads(transfer, value[18:], identity.x25519, info)
+        yield from _pads(transfer, value[18:], Identity(seed).x25519, info)
 
 
 def _open_rsa(value: bytes, keys: Keys) -> Iterator[bytes]:
