@@ -29,8 +29,6 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _READ_BYTES = 1 << 20
 _PART = ".part"
 
-_UMASK = os.umask(0o077)  # to read it is to set it
-os.umask(_UMASK)
 _BODY_MAX = len(STORED) + CHUNK_BYTES + TAG_BYTES  # to say what is wrong with one takes 256 looks
 
 
@@ -96,7 +94,7 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
             for chunk in chunks:
                 write_all(handle, chunk)
                 size += len(chunk)
-            os.fchmod(handle, 0o666 & ~_UMASK)
+            os.fchmod(handle, 0o666 & ~_umask())
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -108,6 +106,12 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
         with contextlib.suppress(OSError):
             temporary.unlink()
     return path
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)  # to read it is to set it
+    os.umask(umask)
+    return umask
 
 
 def discard(folder: Path, part: str) -> None:
