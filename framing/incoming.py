@@ -15,7 +15,6 @@ from framing.errors import (
     ExpiredError,
     ForgedSignatureError,
     ForgedTrailerError,
-    FramingError,
     LockError,
     MalformedError,
     StorageError,
@@ -115,8 +114,6 @@ class Incoming:
                 self._ends.peek(found)
             if seen.count >= seen.enough:
                 self._due.add(key)
-        with contextlib.suppress(FramingError):  # it comes again with the next packet
-            self.rebuild()
 
     def put(self, parsed: packet.Packet, data: bytes) -> bool:
         """Take one packet; False where it brought nothing new."""
