@@ -44,6 +44,8 @@ class Ends:
                 raise
             return
         if number < 0:
+            if (records.TRAILER in found) != (number == packet.TRAILER):
+                return
             self._blocks_hint = blocks or self._blocks_hint
             if self.header is None:
                 self._guess(found[records.HEADER])

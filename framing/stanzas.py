@@ -82,7 +82,7 @@ def rsa_key(pem: bytes, passphrase: bytes | None) -> RSA.RsaKey:
     try:
         key = RSA.import_key(pem, passphrase)
     except (ValueError, IndexError, TypeError) as error:
-        if b"ENCRYPTED" in pem[:200]:
+        if b"ENCRYPTED" in pem[:200] and b"-----END " in pem:
             raise WrongPassphraseError("The passphrase does not open this RSA key.") from error
         raise KeyTextError("This is no RSA key in PEM.") from error
     if key.size_in_bits() not in _RSA_BITS:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import framing
+from framing import packet, records
+from framing.ends import Ends
 
 from .second import locks
 from .second.locks import Stanza
@@ -53,3 +55,18 @@ def test_what_departs_from_the_page_is_refused(
     taken, outcome = both(tmp_path, stanzas=stanzas, **LAX[name])
     assert not taken
     assert isinstance(outcome, framing.Refused), outcome
+
+
+def test_a_keys_object_is_of_its_kind() -> None:
+    """6 has no trailer, 7 has one; what departs from it teaches a receiver nothing."""
+    header = (records.HEADER, bytes(80))
+    trailer = (records.TRAILER, (3).to_bytes(2, "big") + bytes(60))
+    for number, objects, right in (
+        (packet.HEADER, [header], True),
+        (packet.HEADER, [header, trailer], False),
+        (packet.TRAILER, [header], False),
+        (packet.TRAILER, [header, trailer], True),
+    ):
+        ends = Ends()
+        ends.absorb(number, b"".join(records.build(*one) for one in objects))
+        assert (ends.header is not None) == right, (number, objects)

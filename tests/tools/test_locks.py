@@ -226,3 +226,35 @@ def test_identities_are_asked_for_only_where_they_are_needed(
     assert asked == []
     receive(sound)
     assert asked == ["Passphrase of me: "] * 2
+
+
+def test_a_damaged_contact_costs_itself(be, dialtone, send, receive, tmp_path):
+    secret = be("bob")
+    sound, _ = send("--to", "ann", "--sign", "--identity-passphrase-file", secret)
+    secret = be("ann")
+    contacts = tmp_path / ".ann" / "contacts"
+    (contacts / "dave.key").write_text("dialtone-key-abc\n")
+    answer = dialtone("key", "list")
+    assert answer.code == 0
+    assert "dave.key: " in answer.err
+    assert ANN.fingerprint in answer.err + answer.out
+    assert receive(sound, "--identity-passphrase-file", secret)["signed_by"] == "bob"
+
+
+def test_an_identity_that_others_can_read_is_named(be, dialtone, send, tmp_path):
+    secret = be("ann")
+    identity = tmp_path / ".ann" / "identities" / "me.identity"
+    sound, _ = send("--to", "me")
+    words = ("receive", sound, "--identity-passphrase-file", secret, "-d")
+    assert "chmod" not in dialtone(*words, tmp_path / "a").err + dialtone("key", "list").err
+    identity.chmod(0o640)
+    assert f"others can read {identity}" in dialtone(*words, tmp_path / "b").err
+    assert "chmod 600" in dialtone("key", "list").err
+
+
+@pytest.mark.parametrize("words", [("--to", ""), ("--plain", "--sign", "--identity", "")])
+def test_an_empty_word_names_nobody(be, dialtone, file, tmp_path, words):
+    be("ann")
+    answer = dialtone("send", file, "-o", tmp_path / "x.wav", *words)
+    assert answer.code == 2
+    assert "an empty word names no" in answer.err

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import imaging
-from dialtone.errors import ExitCode, Failure
+from dialtone.errors import ExitCode, Failure, sentence
 from dialtone.output import Output, count
 from dialtone.whole import whole_file, write_private
 from framing.cipher import passphrase_bytes
@@ -24,7 +24,7 @@ def hide_key(
     passphrase  chooses the places; with None everybody who has this program finds the key
     The picture keeps its size, its bits and its kind (grey or colour, with or without alpha;
     palettes become colour); nothing else of the cover's file is copied.
-    Raises Failure, OSError, or ImagingError where the cover is no picture or too small.
+    Raises Failure where the cover is no picture, OSError, or ImagingError where it is too small.
     """
     from imaging import hidden
 
@@ -45,7 +45,7 @@ def hide_key(
             f"{key} is too large: a picture hides at most {hidden.MAX_SECRET} bytes",
             "hide a key, and send large files encrypted with it",
         )
-    picture = imaging.load(cover)
+    picture = _picture(cover)
     pixels = hidden.hide(picture.pixels, secret, passphrase_bytes(passphrase or ""))
     likeness = hidden.psnr(picture.pixels, pixels)
     room, info = hidden.capacity(pixels), picture.info
@@ -78,8 +78,7 @@ def unhide_key(picture: Path, output: Path, passphrase: str | bytes | None, out:
     """Write what is hidden in a picture to `output`, a new file only its owner can read.
 
     passphrase  the one the key was hidden with
-    Raises Failure where nothing is found or `output` exists, OSError, or ImagingError where it
-    is no picture.
+    Raises Failure where it is no picture, nothing is found or `output` exists, OSError.
     """
     from imaging import hidden
 
@@ -88,7 +87,7 @@ def unhide_key(picture: Path, output: Path, passphrase: str | bytes | None, out:
             f"{output} exists already, and a key is never overwritten",
             "give -o another name, or move that file away",
         )
-    pixels = imaging.load(picture).pixels
+    pixels = _picture(picture).pixels
     try:
         secret = hidden.reveal(pixels, passphrase_bytes(passphrase or ""))
     except imaging.NothingHiddenError as error:
@@ -100,6 +99,13 @@ def unhide_key(picture: Path, output: Path, passphrase: str | bytes | None, out:
         "revealed", picture=str(picture), output=str(output), bytes=len(secret), capacity=room
     )
     out.say(f"{output}: {count(len(secret), 'byte')} found in {picture}, readable by you alone")
+
+
+def _picture(path: Path) -> "imaging.Picture":
+    try:
+        return imaging.load(path.read_bytes())
+    except imaging.ImagingError as error:
+        raise Failure(f"{path}: {sentence(str(error))}", "give a PNG, or another picture") from None
 
 
 def _notes(info: "imaging.PictureInfo") -> list[str]:

@@ -94,15 +94,17 @@ def list_keys(out: Output) -> None:
     """`key list`: all own identities and contacts."""
     from rich.table import Table
 
-    store = Keystore()
+    store = Keystore(damaged=lambda failure: out.say(f"note: {failure.sentence}"))
     everybody: list[Own | Contact] = [*store.identities(), *store.contacts()]
     table = Table("name", "whose", "kind", "fingerprint", "one-time keys", "", box=None)
     for known in everybody:
         facts = _facts(known)
         out.record(**facts)
-        revoked = "" if known.revoked is None else f"revoked {moments.told(known.revoked)}"
+        remarks = [] if known.revoked is None else [f"revoked {moments.told(known.revoked)}"]
+        if isinstance(known, Own) and known.exposed:
+            remarks.append("others can read its file: chmod 600")
         table.add_row(*(str(facts[c]) for c in ("name", "whose", "kind", "fingerprint")),
-                      str(facts["one_time"] or ""), revoked)  # fmt: skip
+                      str(facts["one_time"] or ""), "; ".join(remarks))  # fmt: skip
     if everybody:
         out.table(table)
     else:

@@ -12,9 +12,10 @@ may use the store at once, and taking a one-time key is one rename, which only o
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from dialtone.errors import Failure, sentence
 from dialtone.keytexts import RsaKey, TheirKey, is_text, kind_of, read_sheet
@@ -27,7 +28,10 @@ from framing.spool import sync_folder
 ME = "me"
 ONE_TIME_MAX = 32  # unused one-time keys of an identity: each is tried on each recipient
 
+_T = TypeVar("_T")
+
 _PRIVATE_FOLDER = 0o700
+_OTHERS = 0o077
 _DIGITS_MAX = 20  # of a time: 2**64 has as many
 _PUBLIC = re.compile(r"[0-9a-f]{64}\.key")
 _NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}")
@@ -64,6 +68,11 @@ class Own:
     text: str = field(repr=False)
     key: PublicKey
     revoked: int | None
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others can read the file."""
+        return bool(self.path.stat().st_mode & _OTHERS)
 
     def one_time_files(self) -> list[Path]:
         """Private halves of one-time keys that are not used yet."""
@@ -144,19 +153,23 @@ class Contact:
 
 
 class Keystore:
-    """All keys below one folder, which is made when the first is stored. Methods raise OSError,
-    and Failure where a stored file is damaged."""
+    """All keys below one folder, which is made when the first is stored.
 
-    def __init__(self, root: Path | None = None) -> None:
+    damaged  takes the failure for each stored file that is damaged, where all are gone through;
+             with None they raise it
+    Methods raise OSError, and Failure where the file that is asked for is damaged.
+    """
+
+    def __init__(
+        self, root: Path | None = None, damaged: Callable[[Failure], None] | None = None
+    ) -> None:
         root = home() if root is None else root
+        self._damaged = damaged
         self._identities = root / "identities"
         self._contacts = root / "contacts"
 
-    def identity_names(self) -> list[str]:
-        return _names(self._identities, _IDENTITY)
-
     def identities(self) -> list[Own]:
-        return list(filter(None, map(self.identity, self.identity_names())))
+        return list(self._each(self.identity, _names(self._identities, _IDENTITY)))
 
     def identity(self, name: str) -> Own | None:
         """None where there is no identity of that name."""
@@ -166,7 +179,7 @@ class Keystore:
         return own_from_file(path, name)
 
     def contacts(self) -> list[Contact]:
-        return list(filter(None, map(self.contact, _names(self._contacts, _KEY))))
+        return list(self._each(self.contact, _names(self._contacts, _KEY)))
 
     def contact(self, name: str) -> Contact | None:
         """None where there is no contact of that name."""
@@ -227,6 +240,18 @@ class Keystore:
         """Remember that a key must not be used any more, since `time` [s since 1970 UTC]."""
         if known.revoked is None:
             write_private(_beside(known.path, _REVOKED), f"{time}\n".encode())
+
+    def _each(self, read: Callable[[str], _T | None], names: list[str]) -> Iterator[_T]:
+        for name in names:
+            try:
+                found = read(name)
+            except Failure as failure:
+                if self._damaged is None:
+                    raise
+                self._damaged(failure)
+                continue
+            if found is not None:
+                yield found
 
 
 def own_from_file(path: Path, name: str = "") -> Own:

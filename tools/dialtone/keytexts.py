@@ -89,6 +89,8 @@ def read_sheet(word: str) -> Sheet:
 
     Raises Failure, OSError.
     """
+    if not word:
+        raise Failure("an empty word names no key", "give a name, a key as text, or a file")
     if is_text(word):
         return _parsed(word, "this text")
     if word == "-":

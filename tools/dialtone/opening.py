@@ -104,27 +104,21 @@ class Opening:
 
     def _private_keys(self) -> Sequence[framing.PrivateKey]:
         keys = list(self._shared)
-        for own in self._stored() if self._own is None else self._own:
+        store = Keystore(damaged=self._note)
+        for own in store.identities() if self._own is None else self._own:
+            if own.exposed:
+                self._out.say(f"note: others can read {own.path}: `chmod 600` closes it")
             identity = self._unlocked(own)
             if identity is None:
                 self._locked.append(own.name)
                 continue
             keys.append(framing.PrivateKey(identity.x25519, identity.public.ed25519))
-            keys.extend(_split(identity))
+            keys.extend(_split(identity, store))
             keys.extend(self._one_time(own, identity))
         return keys
 
-    def _stored(self) -> Iterator[Own]:
-        """All identities of the store; a damaged one costs itself, not the reception."""
-        store = Keystore()
-        for name in store.identity_names():
-            try:
-                own = store.identity(name)
-            except Failure as failure:
-                self._out.say(f"note: {failure.sentence}")
-                continue
-            if own is not None:
-                yield own
+    def _note(self, failure: Failure) -> None:
+        self._out.say(f"note: {failure.sentence}")
 
     def _unlocked(self, own: Own) -> Identity | None:
         """With the passphrases that were given, else with one that is asked for."""
@@ -206,9 +200,9 @@ class Opening:
         return found[0]
 
 
-def _split(identity: Identity) -> Iterator[framing.PrivateKey]:
+def _split(identity: Identity, store: Keystore) -> Iterator[framing.PrivateKey]:
     """The identity as the key of those shares of it that the store knows."""
-    for contact in Keystore().contacts():
+    for contact in store.contacts():
         if isinstance(contact.key, SplitKey) and contact.key.x25519 == identity.public.x25519:
             yield framing.PrivateKey(identity.x25519, set_id=contact.key.set_id)
 

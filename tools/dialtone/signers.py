@@ -58,7 +58,6 @@ def signing_fingerprint(ed25519: bytes) -> str:
 
 def _known(ed25519: bytes) -> tuple[Own | Contact | None, str]:
     """Whose key it is; a damaged store costs the name, not the file that has arrived."""
-    try:
-        return Keystore().signer(ed25519), ""
-    except Failure as failure:
-        return None, f" ({failure.sentence})"
+    damaged: list[Failure] = []
+    known = Keystore(damaged=damaged.append).signer(ed25519)
+    return known, "" if known else "".join(f" ({failure.sentence})" for failure in damaged)

@@ -20,7 +20,9 @@ def chosen(word: str | None) -> Own:
     """
     if word is not None and is_text(word):
         raise Failure("a private key does not belong on the command line", "give the file it is in")
-    stored = Keystore().identity(word or ME)
+    if word == "":
+        raise Failure("an empty word names no identity", "give its name or its file")
+    stored = Keystore().identity(ME if word is None else word)
     if stored is not None:
         return stored
     if word is None:
