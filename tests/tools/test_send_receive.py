@@ -207,6 +207,16 @@ def test_a_truncated_mp3_is_incomplete(dialtone, recordings, tmp_path):
     assert dialtone("receive", whole, "-d", tmp_path / "in").code == 0
 
 
+def test_a_superframe_cut_short_is_not_taken_for_noise(dialtone, recordings, tmp_path):
+    samples, rate = soundfile.read(recordings / "plain.wav")
+    cut = tmp_path / "cut.wav"
+    soundfile.write(cut, samples[: rate * 4 // 5], rate)
+    answer = dialtone("receive", cut, "-d", tmp_path / "in", "--json")
+    assert answer.code == 1
+    assert "too little of it" in answer.event("error")["error"]
+    assert files(tmp_path / "in") == []
+
+
 def test_speech_and_silence_hold_nothing(dialtone, tmp_path):
     noise = np.random.default_rng(3).normal(0, 0.1, 16000 * 3)
     for name, samples in (("noise", noise), ("silence", np.zeros(8000))):

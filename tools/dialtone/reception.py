@@ -226,12 +226,15 @@ class Report:
                 ExitCode.INCOMPLETE,
             )
         signal = self._receiving.signals[-1]
-        needed = modem.profiles[signal.profile].speeds[signal.speed - 1].snr_db
+        profile = modem.profiles[signal.profile]
+        needed = profile.speeds[signal.speed - 1].snr_db
         what = (
             f"a signal of profile {signal.profile} at speed {signal.speed} was heard, but nothing "
             "of it could be read"
         )
-        if signal.snr_db >= needed:
+        # Of what was cut off inside a superframe the SNR says nothing.
+        cut = not signal.ended and self._receiving.seconds - signal.started_s < profile.longest_s
+        if cut or signal.snr_db >= needed:
             return Failure(
                 f"{what}: too little of it is in the recording",
                 "give the whole recording, or ask for a longer one; `dialtone inspect` shows more",
