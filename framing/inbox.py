@@ -20,6 +20,7 @@ from framing.errors import (
 from framing.events import Progress, Received, Refused, Repeated
 from framing.incoming import Incoming
 from framing.keys import Keyring, Keys
+from framing.partial import Partial
 from framing.replay import Memory, of_file
 from framing.spool import Spool, TransferSpool
 
@@ -198,6 +199,17 @@ class Inbox:
         """Unfinished transfers, those of earlier runs included."""
         every = [incoming.progress() for incoming in self._transfers.values()]
         return [progress for progress in every if progress.have or progress.header]
+
+    def partial(self, transfer_id: str) -> Partial | None:
+        """The beginning of a file that is still arriving, NOT verified: only to be looked at.
+
+        transfer_id  eight hexadecimal digits
+        None where there is no such transfer, its header is missing or no key opens it. Changes
+        nothing and writes nothing; to be called from where packets are put.
+        """
+        same = [each for key, each in self._transfers.items() if key[0].hex() == transfer_id]
+        found = [partial for each in same if (partial := each.partial()) is not None]
+        return max(found, key=lambda partial: len(partial.data), default=None)
 
     def __enter__(self) -> Self:
         return self
