@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dialtone import keycli
+from dialtone import keycli, livecli
 from dialtone.keyoptions import (
     Expires,
     Identities,
@@ -396,3 +396,6 @@ def demo(
     from dialtone.demo import run_demo
 
     run_demo(folder, seed, Output(as_json))
+
+
+app.command(cls=WordsCommand)(livecli.listen)
