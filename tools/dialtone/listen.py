@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _PORT_MAX = 65535
-_TOKEN = "monitor.token"
+TOKEN = "monitor.token"
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):)?(\d{1,5})")
 _DAY_S = 86400.0
 _LOOK_S = 0.2
@@ -122,7 +122,7 @@ def _serve(
     from dialtone.monitor.server import Server
 
     host, port = address
-    token_file = keystore.home() / _TOKEN
+    token_file = keystore.home() / TOKEN
     token = kept_token(token_file) if needs_token(host) else None
     server = Server(station, host, port, token, options.certificate, options.certificate_key)
     server.start()

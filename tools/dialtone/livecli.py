@@ -127,6 +127,6 @@ def listen(
     if systemd:
         from dialtone.listening.unit import unit
 
-        out.text(unit(options))
+        out.text(unit(options, as_json))
     else:
         listen(options, out)
