@@ -12,12 +12,10 @@ from dialtone import keystore
 from dialtone.errors import ExitCode, Failure
 from dialtone.listen import TOKEN, ListenOptions, parse_address
 from dialtone.listening import hooks
-from dialtone.monitor.access import kept_token, needs_token
 
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 _PLAIN = re.compile(r"[A-Za-z0-9_@+,./:=-]+")
-_LOCAL = ("127.0.0.1", "::1", "localhost")
 
 _UNIT = """\
 [Unit]
@@ -111,7 +109,9 @@ def unit(options: ListenOptions, as_json: bool) -> str:
         key=int(ExitCode.KEY),
         terminated=int(ExitCode.TERMINATED),
         environment=" ".join(map(quoted, variables)),
-        writable=" ".join(f"-{quoted(str(p))}" if p != folder else quoted(str(p)) for p in writable),
+        writable=" ".join(
+            f"-{quoted(str(p))}" if p != folder else quoted(str(p)) for p in writable
+        ),
         private=_private(paths),
         network_too=", and the network for the page" if address else "",
         hook=hook if options.command else "",
@@ -138,6 +138,8 @@ def _words(options: ListenOptions) -> tuple[list[str], list[Path]]:
     words = [word for name in options.devices for word in ("--device", name)]
     words += ["-d", str(options.folder.absolute())]
     if options.monitor is not None:
+        from dialtone.monitor.access import kept_token, needs_token
+
         host, port = parse_address(options.monitor)
         words += ["--monitor", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
         if needs_token(host):
@@ -175,6 +177,8 @@ def _private(paths: list[Path]) -> str:
 def _network(host: str | None) -> str:
     if host is None:
         return "PrivateNetwork=yes\nIPAddressDeny=any\nRestrictAddressFamilies=AF_UNIX"
+    from dialtone.monitor.access import needs_token
+
     families = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"
     if needs_token(host):
         return families
