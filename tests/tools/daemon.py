@@ -1,6 +1,7 @@
 """`dialtone listen -` as a process of its own that starts at once: a fork of this one, which has
 loaded everything already."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -58,7 +59,8 @@ class Daemon:
         except SystemExit as ending:
             code = int(ending.code or 0)
         finally:
-            sys.stdout.flush()
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
             os._exit(code)
 
     def hear(self, sound: bytes) -> None:

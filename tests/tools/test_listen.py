@@ -223,7 +223,7 @@ def test_a_hook_that_was_broken_off_is_run_again(listen, recordings, tmp_path):
     )
     command = ("--exec", hook_script(tmp_path, body))
     daemon = listen(*command)
-    daemon.hear((recordings / "plain.wav").read_bytes())
+    daemon.hear((recordings / "plain.wav").read_bytes() + bytes(100_000))
     until(lambda: list(runs.iterdir()))
     daemon.kill()
     waits.unlink()
