@@ -36,6 +36,7 @@ class Payload:
     media       what it is, for the receiver; empty for plain bytes
     file_bytes  size of the file that the stream stands for, where it is another
     file_name   name of that file
+    preview     what a receiver may show of it until it is there: of `imaging.make_preview`
     """
 
     stream: BinaryIO
@@ -44,6 +45,7 @@ class Payload:
     media: str = ""
     file_bytes: int | None = None
     file_name: str = ""
+    preview: bytes = b""
 
     @property
     def title(self) -> str:
@@ -93,6 +95,7 @@ class Sending:
             signer=sealing.signer,
             expires=sealing.expires,
             encrypt_first=sealing.encrypt_first,
+            preview=payload.preview,
         )
 
     @property
