@@ -29,13 +29,14 @@ _LARGEST = 24  # of a quantised coefficient
 _LUMA_REACH, _COLOUR_REACH = 11, 6  # radius in coefficients
 _LUMA_SPREAD, _COLOUR_SPREAD = 240, 64  # size of the coefficients at radius 1, in 1/16
 _COARSER = 2, 3  # steps of colour against those of luma
-_ROUND_UP = 0.35  # a coefficient beyond a whole number of steps by less is cut: fewer bits
+# Added to a coefficient before it is cut to whole steps: the less, the fewer bits.
+_ROUND_UP = 0.5, 0.4, 0.3, 0.2
 # ITU-R BT.601, full range, as in JFIF
 _TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 
 
 def make_preview(picture: Picture | np.ndarray, most: int = PREVIEW_BYTES) -> bytes:
-    """The preview of a picture, in at most `most` (>= 12) bytes.
+    """The preview of a picture, in at most `most` (>= 16) bytes.
 
     picture  a loaded picture, or pixels as `encode_exact` takes them
     """
@@ -46,12 +47,8 @@ def make_preview(picture: Picture | np.ndarray, most: int = PREVIEW_BYTES) -> by
     ycc = small @ _TO_YCC.T / 255
     basis = _basis(_SIDE)
     planes = [basis.T @ ycc[:, :, i] @ basis / _SIDE**2 for i in range(3)]
-    data = b""
-    for step in range(_STEPS):
-        data = _packed(aspect, planes, step)
-        if len(data) <= most:
-            break
-    return data
+    tries = (_packed(aspect, planes, step, up) for step in range(_STEPS) for up in _ROUND_UP)
+    return next(data for data in tries if len(data) <= most)
 
 
 def on_grey(image: Image.Image) -> Image.Image:
@@ -88,11 +85,11 @@ def draw_preview(preview: bytes, width: int, height: int) -> Image.Image:
     return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _packed(aspect: int, planes: list[np.ndarray], step: int) -> bytes:
+def _packed(aspect: int, planes: list[np.ndarray], step: int, up: float) -> bytes:
     state = 1
     for i, row, column, spread in reversed(_coefficients()):
         steps = planes[i][row, column] / _size(step, i)
-        value = min(int(abs(steps) + _ROUND_UP), _LARGEST)
+        value = min(int(abs(steps) + up), _LARGEST)
         state = _put(state, _weights(step, spread), value if steps > 0 else -value)
     for i, levels in ((2, _COLOUR_LEVELS), (1, _COLOUR_LEVELS), (0, _LUMA_LEVELS)):
         mean = planes[i][0, 0] + (i > 0) * 0.5
