@@ -12,6 +12,8 @@ from framing.cipher import Unencrypted, aes_gcm_start
 from framing.header import PREVIEW_MAX, Metadata, build_header
 from framing.packet import parse
 
+from .second.reader import open_transfer
+
 HEADER_TO_CHUNK = 400  # header, prefix and mode: with these locks less than so many bytes
 
 
@@ -276,6 +278,19 @@ def test_the_preview_never_costs_the_header_its_one_packet(kit, tmp_path):
         else:
             assert partial.preview == preview
     assert partial.preview == preview
+
+
+def test_a_reader_that_knows_no_preview_opens_the_rest(kit):
+    data = kit.noise(3000)
+    for key in (kit.plain, kit.clear):
+        with_preview = list(kit.send(data, key=key, preview=kit.noise(32)))
+        assert open_transfer(with_preview).file == data
+
+
+def test_a_longer_preview_counts_as_left_out():
+    for length in (1, 255, 256, 1000):
+        written = records.field(4, bytes(length))
+        assert len(Metadata.from_bytes(written).preview) == (length if length <= 255 else 0)
 
 
 def test_a_preview_that_is_too_long(kit):

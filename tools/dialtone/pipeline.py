@@ -37,6 +37,7 @@ class Payload:
     media       what it is, for the receiver; empty for plain bytes
     file_bytes  size of the file that the stream stands for, where it is another
     file_name   name of that file
+    preview     what a receiver may show of it until it is there: of `imaging.make_preview`
     """
 
     stream: BinaryIO
@@ -45,6 +46,7 @@ class Payload:
     media: str = ""
     file_bytes: int | None = None
     file_name: str = ""
+    preview: bytes = b""
 
     @property
     def title(self) -> str:
@@ -94,6 +96,7 @@ class Sending:
             signer=sealing.signer,
             expires=sealing.expires,
             encrypt_first=sealing.encrypt_first,
+            preview=payload.preview,
         )
 
     @property
