@@ -13,7 +13,7 @@ from dialtone.errors import ExitCode, Failure
 from dialtone.soundcard import protocol
 from dialtone.soundcard.devices import Device
 
-SILENT_S = 2.0  # a device that shows no life for so long is lost
+SILENT_S = 1.8  # a device that shows no life for so long is lost
 _OPENING_S = 8.0  # USB cards and sound servers that are just starting take their time
 _READ = 1 << 18
 _DEBUG = "DIALTONE_DEBUG"  # shows what ALSA has to say, too

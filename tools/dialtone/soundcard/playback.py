@@ -80,7 +80,7 @@ class Playback:
     def write(self, samples: NDArray[np.floating]) -> None:
         """Play samples (n,) or (n, 2), full scale 1; returns when all but a second is played.
 
-        Raises DeviceLostError when the device is gone or stands still for 2 s, and after `abort`.
+        Raises DeviceLostError when the device is gone or stands still for SILENT_S, and after `abort`.
         """
         self._put(self._resampled(np.asarray(samples, np.float32).reshape(-1, self._lanes)))
 
