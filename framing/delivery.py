@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from framing import records
@@ -146,12 +146,10 @@ def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -
     raise StorageError(f"there are too many files called {name}")
 
 
-def find_file(
-    folder: Path, name: str, digest_of: Callable[[bytes], bytes], digests: Container[bytes]
-) -> Path | None:
+def find_file(folder: Path, name: str, known: Callable[[bytes], bool]) -> Path | None:
     """The file that was delivered as `name` or "name (1)" and so on; None where it is gone.
 
-    digest_of  from a SHA-256 to what is looked for in `digests`
+    known  whether a file of this SHA-256 is the one
     """
     for candidate in candidates(name):
         path = folder / candidate
@@ -159,7 +157,7 @@ def find_file(
             found = _sha256(path)
         except OSError:
             continue
-        if found is not None and digest_of(found) in digests:
+        if found is not None and known(found):
             return path
     return None
 

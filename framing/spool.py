@@ -165,6 +165,17 @@ class TransferSpool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
 
+    def changed_at(self) -> float:
+        """When something was stored here last [s since 1970]; 0 where nothing is here."""
+        try:
+            with os.scandir(self._folder) as entries:
+                times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
+            return max([self._folder.stat().st_mtime, *times])
+        except FileNotFoundError:
+            return 0.0
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+
     def objects(self) -> list[ObjectKey]:
         """Objects of which packets are there."""
         keys = []

@@ -1,0 +1,251 @@
+"""The sound process: PortAudio on one side, two pipes on the other, as `protocol` says.
+
+It is a process of its own because a sound server that dies may hang PortAudio for ever, because
+devices are numbered when PortAudio starts and never again, and because callbacks must not wait for
+a program that computes. It ends when the program closes its pipe, and is killed at any moment.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dialtone.soundcard import protocol
+from dialtone.soundcard.protocol import message, note
+from dialtone.soundcard.ring import Ring
+
+if TYPE_CHECKING:
+    import sounddevice
+
+USUAL_RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
+_RATE = 48000  # preferred: cards with one clock have it, and sound servers run at it
+_LATENCY_S = 0.15  # a busy machine may leave the callback waiting for most of it
+_HELD_S = 10.0  # sound that waits for a program that is busy
+_BEGIN_S = 0.1  # sound that is there before playing begins
+_SILENCE_S = 0.1  # behind the last sample, for what buffers beyond PortAudio's
+_MISSING = "PortAudio is not installed"
+_MISSING_HINT = "install it: sudo apt install libportaudio2"
+
+
+def main() -> None:
+    """Serve the program on stdin and stdout, then leave without tidying: that may hang."""
+    try:
+        _serve()
+    except BrokenPipeError:
+        pass
+    finally:
+        os._exit(0)
+
+
+def _serve() -> None:
+    try:
+        import sounddevice
+    except OSError:  # what sounddevice says where it finds no library
+        _say(note(protocol.FAILED, error=_MISSING, hint=_MISSING_HINT))
+        return
+    try:
+        _say(note(protocol.DEVICES, devices=list(_devices(sounddevice))))
+        requests = protocol.Messages()
+        while True:
+            for kind, content in requests.process(_heard()):
+                if kind == protocol.RATES:
+                    rows = list(_devices(sounddevice, with_rates=True))
+                    _say(note(protocol.DEVICES, devices=rows))
+                elif kind == protocol.OPEN:
+                    asked = protocol.fields(content)
+                    (_play if asked["playing"] else _capture)(sounddevice, requests, **asked)
+                    return
+    except sounddevice.PortAudioError as error:
+        # Its second argument is a number, and with a host's own error there is a third.
+        words = str(error.args[0]) if error.args else "unknown fault"
+        _say(note(protocol.FAILED, error=words, hint=""))
+
+
+def _devices(card: Any, with_rates: bool = False) -> Iterator[dict[str, object]]:
+    hosts = card.query_hostapis()
+    inputs, outputs = card.default.device
+    for number, device in enumerate(card.query_devices()):
+        host = hosts[device["hostapi"]]["name"]
+        takes = [rate for rate in USUAL_RATES if with_rates and _takes(card, number, device, rate)]
+        rate = round(device["default_samplerate"])
+        # PortAudio tries 44100 Hz first with ALSA, and calls what works the default.
+        if host == "ALSA" and rate != _RATE and _takes(card, number, device, _RATE):
+            rate = _RATE
+        yield {
+            "number": number,
+            "name": device["name"],
+            "host": host,
+            "inputs": device["max_input_channels"],
+            "outputs": device["max_output_channels"],
+            "rate": rate,
+            "default_input": number == inputs,
+            "default_output": number == outputs,
+            "rates": takes,
+        }
+
+
+def _takes(card: Any, number: int, device: dict[str, Any], rate: int) -> bool:
+    """Whether a device runs at a rate: on its playing side, or on the other where it has none."""
+    playing = device["max_output_channels"] > 0
+    check = card.check_output_settings if playing else card.check_input_settings
+    side = "max_output_channels" if playing else "max_input_channels"
+    try:
+        check(device=number, samplerate=rate, channels=min(device[side], 2), dtype="float32")
+    except card.PortAudioError:
+        return False
+    return True
+
+
+def _opened(
+    card: Any, stream: Any, number: int, rates: list[int], channels: int, **more: Any
+) -> "sounddevice._StreamBase":
+    """A stream at the first of the rates that the device takes."""
+    for place, rate in enumerate(rates):
+        try:
+            opened: sounddevice._StreamBase = stream(
+                samplerate=rate,
+                device=number,
+                channels=channels,
+                dtype="float32",
+                latency=_LATENCY_S,
+                **more,
+            )
+        except card.PortAudioError:
+            if place == len(rates) - 1:
+                raise
+        else:
+            facts = {"rate": round(opened.samplerate), "channels": channels}
+            _say(note(protocol.OPENED, **facts, latency_s=opened.latency))
+            return opened
+    raise ValueError("no rates to try")
+
+
+def _capture(
+    card: Any,
+    requests: protocol.Messages,
+    playing: bool,
+    number: int,
+    rates: list[int],
+    channels: int,
+) -> None:
+    """Pass on what is heard, for ever."""
+    frame = protocol.SAMPLE_BYTES * channels
+    ring = Ring(round(_HELD_S * max(rates)) * frame)
+    overruns = 0
+
+    def move(data: Any, frames: int, moment: Any, status: Any) -> None:
+        nonlocal overruns
+        if status.input_overflow:
+            overruns += 1
+        if frames * frame > ring.room:
+            overruns += 1
+        else:
+            ring.write(data)
+
+    stream = _opened(card, card.RawInputStream, number, rates, channels, callback=move)
+    threading.Thread(target=_leave_with_the_program, daemon=True).start()
+    stream.start()
+    while stream.active:
+        time.sleep(protocol.PERIOD_S)
+        while ring:
+            data = ring.take(round(protocol.PERIOD_S * max(rates)) * frame * 4)
+            _say(message(protocol.SOUND, protocol.COUNTED.pack(overruns) + data))
+    _say(note(protocol.FAILED, error="the device stopped", hint=""))
+
+
+def _play(
+    card: Any,
+    requests: protocol.Messages,
+    playing: bool,
+    number: int,
+    rates: list[int],
+    channels: int,
+) -> None:
+    """Play what comes, until the program says that there is no more."""
+    frame = protocol.SAMPLE_BYTES * channels
+    ring = Ring(round(_HELD_S * max(rates)) * frame)
+    calls = taken = quiet = underruns = 0
+    starved = False
+    ending = threading.Event()
+    enough = threading.Event()
+
+    def move(data: Any, frames: int, moment: Any, status: Any) -> None:
+        nonlocal calls, taken, quiet, underruns, starved
+        calls += 1
+        last = ending.is_set()  # asked before the ring is: what was written before it is there
+        count = ring.read_into(data)
+        if count < len(data):
+            data[count:] = bytes(len(data) - count)
+            if last:
+                quiet += frames - count // frame
+        short = count < len(data) and not last
+        if (short and not starved) or status.output_underflow:
+            underruns += 1
+        starved = short
+        taken += count // frame
+
+    stream = _opened(card, card.RawOutputStream, number, rates, channels, callback=move)
+    begin = round(_BEGIN_S * stream.samplerate) * frame
+    threading.Thread(
+        target=_take_sound, args=(requests, ring, begin, ending, enough), daemon=True
+    ).start()
+    late = round(stream.latency * stream.samplerate)
+    rest = late + round(_SILENCE_S * stream.samplerate)
+    while True:
+        if enough.is_set() and not calls and not stream.active:
+            stream.start()
+        over = ending.is_set() and not ring and quiet >= rest
+        heard = taken if over else max(taken - late, 0)
+        state = (calls, taken, heard, underruns)
+        _say(message(protocol.PLAYED, protocol.PLAYED_FIELDS.pack(*state)))
+        if over:
+            _say(message(protocol.DRAINED))
+            return
+        if calls and not stream.active:
+            _say(note(protocol.FAILED, error="the device stopped", hint=""))
+            return
+        enough.wait(protocol.PERIOD_S) if not enough.is_set() else time.sleep(protocol.PERIOD_S)
+
+
+def _take_sound(
+    requests: protocol.Messages,
+    ring: Ring,
+    begin: int,
+    ending: threading.Event,
+    enough: threading.Event,
+) -> None:
+    """Put what comes from the program into the ring, which the program never overfills."""
+    arrived = b""
+    while True:
+        for kind, content in requests.process(arrived):
+            if kind == protocol.SOUND:
+                ring.write(content)
+            elif kind == protocol.DRAIN:
+                ending.set()
+            if len(ring) >= begin or ending.is_set():
+                enough.set()
+        arrived = _heard()
+
+
+def _leave_with_the_program() -> None:
+    while True:
+        _heard()
+
+
+def _heard() -> bytes:
+    """Bytes from the program; without one this process has nothing left to do."""
+    data = os.read(0, 1 << 16)
+    if not data:
+        os._exit(0)
+    return data
+
+
+def _say(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+if __name__ == "__main__":
+    main()
