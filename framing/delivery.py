@@ -94,7 +94,7 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
             for chunk in chunks:
                 write_all(handle, chunk)
                 size += len(chunk)
-            os.fchmod(handle, 0o666 & ~_umask())
+            os.fchmod(handle, 0o666 & ~umask())
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -108,10 +108,11 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
     return path
 
 
-def _umask() -> int:
-    umask = os.umask(0o077)  # to read it is to set it
-    os.umask(umask)
-    return umask
+def umask() -> int:
+    """The permissions that new files do without."""
+    found = os.umask(0o077)  # to read it is to set it
+    os.umask(found)
+    return found
 
 
 def discard(folder: Path, part: str) -> None:
