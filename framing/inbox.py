@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,7 @@ from framing.errors import (
     ExpiredError,
     LockError,
     MalformedError,
+    StorageError,
     TooLargeError,
     TransferError,
     VersionError,
@@ -20,6 +21,7 @@ from framing.events import Progress, Received, Refused, Repeated
 from framing.incoming import Incoming
 from framing.keys import Keyring, Keys
 from framing.latest import Latest
+from framing.partial import Partial
 from framing.places import Loose, Naming, Place
 from framing.replay import Memory, of_file
 from framing.spool import Spool, TransferSpool
@@ -108,10 +110,23 @@ class Inbox:
 
     def resume(self) -> list[Outcome]:
         """Deliver transfers of earlier runs of which nothing is missing (any more)."""
-        outcomes = [self._advance(key) for key, each in list(self._transfers.items()) if each.due]
-        ready = [key for key, each in self._transfers.items() if each.complete]
-        outcomes += [self._advance(key) for key in ready]
-        return [outcome for outcome in outcomes if outcome is not None]
+        return list(self.resuming())
+
+    def resuming(self) -> Iterator[Outcome]:
+        """The same, one after the other: what the disk refuses does not hold up the others, and
+        raises StorageError at the end."""
+        failure: StorageError | None = None
+        for ready in (lambda each: each.due, lambda each: each.complete):
+            for key in [key for key, each in self._transfers.items() if ready(each)]:
+                try:
+                    outcome = self._advance(key)
+                except StorageError as error:
+                    failure = failure or error
+                    continue
+                if outcome is not None:
+                    yield outcome
+        if failure is not None:
+            raise failure
 
     def _advance(self, key: TransferKey) -> Outcome | None:
         incoming = self._transfers[key]
@@ -228,6 +243,17 @@ class Inbox:
         """Unfinished transfers, those of earlier runs included."""
         every = [incoming.progress() for incoming in self._transfers.values()]
         return [progress for progress in every if progress.have or progress.header]
+
+    def partial(self, transfer_id: str) -> Partial | None:
+        """The beginning of a file that is still arriving, NOT verified: only to be looked at.
+
+        transfer_id  eight hexadecimal digits
+        None where there is no such transfer, its header is missing or no key opens it. Changes
+        nothing and writes nothing; to be called from where packets are put.
+        """
+        same = [each for key, each in self._transfers.items() if key[0].hex() == transfer_id]
+        found = [partial for each in same if (partial := each.partial()) is not None]
+        return max(found, key=lambda partial: len(partial.data), default=None)
 
     def __enter__(self) -> Self:
         return self

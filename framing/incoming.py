@@ -27,6 +27,7 @@ from framing.events import Progress, Received, Repeated
 from framing.header import Header, Opened
 from framing.keys import Keyring
 from framing.names import safe_name
+from framing.partial import Partial, partial_of
 from framing.places import Place
 from framing.replay import Memory
 from framing.spool import ObjectKey, TransferSpool
@@ -351,6 +352,17 @@ class Incoming:
         """Forget the transfer, and what an earlier run may have left of it in `place`."""
         place.discard(self.transfer_id)
         self._spool.delete()
+
+    def partial(self) -> Partial | None:
+        """The beginning of the file, not verified; None where no key has opened the header."""
+        opened, header = self._opened, self._opened_header
+        if opened is None or header is None or header != self._ends.header:
+            return None
+        with contextlib.suppress(ExpiredError):
+            self._check_expiry(opened)
+            symbols = {key: seen.count for key, seen in self._objects.items()}
+            return partial_of(self._spool, header, opened, self._done, symbols)
+        return None
 
     def progress(self) -> Progress:
         """How far it is."""

@@ -272,18 +272,22 @@ class TransferSpool:
 
     def block(self, number: int) -> bytes | None:
         """A block, or None (and the block is gone) where the disk gave something else back."""
-        path = self._block_path(number)
+        data = self.intact_block(number)
+        if data is None:
+            with contextlib.suppress(OSError):
+                self._block_path(number).unlink()
+        return data
+
+    def intact_block(self, number: int) -> bytes | None:
+        """A block, or None where the disk gives nothing or something else back."""
         try:
-            data = path.read_bytes()
+            data = self._block_path(number).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
-        if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            return None
-        return data[_CRC_BYTES:]
+        intact = crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") == data[:_CRC_BYTES]
+        return data[_CRC_BYTES:] if intact else None
 
     def delete(self) -> None:
         """Forget the transfer, all of it at once. What cannot be removed is left."""

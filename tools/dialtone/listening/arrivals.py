@@ -156,9 +156,7 @@ class Arrivals:
             for path in self._folder.glob(f"{part_of(transfer_id)}-*.part"):
                 _remove(path)
 
-    def _fill(
-        self, staging: Path, received: framing.Received, chunks: Iterator[bytes]
-    ) -> Receipt:
+    def _fill(self, staging: Path, received: framing.Received, chunks: Iterator[bytes]) -> Receipt:
         """The file, what is made of it, the receipt: all on disk."""
         reserved = staging / RECEIPT  # no file may take this name
         reserved.mkdir()

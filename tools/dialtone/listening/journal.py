@@ -1,8 +1,8 @@
 """The log of the daemon: each event once, for everybody who looks.
 
-    stdout    with --json: one JSON object a line, the event, its time and level, its fields
-    stderr    without: a sentence behind the time, UTC
-    the hub   both, for the page and the terminal's view
+stdout    with --json: one JSON object a line, the event, its time and level, its fields
+stderr    without: a sentence behind the time, UTC
+the hub   both, for the page and the terminal's view
 """
 
 import contextlib
