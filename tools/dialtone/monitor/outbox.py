@@ -109,6 +109,7 @@ class Job:
             "total_seconds": self.total_seconds,
             "level_dbfs": self.level_dbfs,
             "reason": self.reason,
+            "made": self.sound.exists(),
             **self.facts,
         }
 
