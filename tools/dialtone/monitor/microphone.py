@@ -28,7 +28,7 @@ class Microphones:
         self._station = station
         self._taken: set[int] = set()
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
         await websocket.accept()
         free = [number for number in range(1, _MICROPHONES_MAX + 1) if number not in self._taken]
         if not free:
@@ -36,13 +36,13 @@ class Microphones:
             return
         self._taken.add(free[0])
         try:
-            await self._serve(websocket, f"browser {free[0]}")
+            await self._go(websocket, f"browser {free[0]}")
         except WebSocketDisconnect:
             return
         finally:
             self._taken.discard(free[0])
 
-    async def _serve(self, websocket: WebSocket, name: str) -> None:
+    async def _go(self, websocket: WebSocket, name: str) -> None:
         rate = _rate((await websocket.receive()).get("text"))
         if rate is None:
             await websocket.close(WRONG, "the sample rate is none")

@@ -28,18 +28,18 @@ class Watching:
         self._hello = hello
         self._count = 0
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
         await websocket.accept()
         if self._count >= _WATCHERS_MAX:
             await websocket.close(BUSY, "too many pages are open")
             return
         self._count += 1
         try:
-            await self._serve(websocket)
+            await self._go(websocket)
         finally:
             self._count -= 1
 
-    async def _serve(self, websocket: WebSocket) -> None:
+    async def _go(self, websocket: WebSocket) -> None:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:

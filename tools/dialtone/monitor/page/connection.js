@@ -34,7 +34,7 @@ export function connect(onEvents, onState) {
 /** Whether the daemon is there, but does not know this browser (any more). */
 async function refused() {
   try {
-    return (await fetch("/api/contacts", { method: "HEAD" })).status === 401;
+    return (await fetch("/page/icon.svg", { cache: "no-store" })).status === 401;
   } catch {
     return false;
   }
