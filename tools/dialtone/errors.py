@@ -38,6 +38,10 @@ class Terminated(BaseException):
     """SIGTERM arrived: unwind, so that temporary files go, then leave."""
 
 
+class TimeIsOver(Exception):  # noqa: N818  the end of a wait that was asked for
+    """--timeout is over."""
+
+
 class translated:  # noqa: N801  reads as a word: with translated(): ...
     """Within it, errors that `explain` knows leave as failures; all others as they are."""
 
@@ -112,7 +116,8 @@ def explain(error: Exception) -> Failure | None:
     if package == "framing":
         return _explain_framing(error)
     if package in ("modem", "imaging", "dialtone"):
-        return Failure(sentence(str(error)), getattr(error, "hint", ""))
+        code = getattr(error, "code", ExitCode.USAGE)
+        return Failure(sentence(str(error)), getattr(error, "hint", ""), code)
     return None
 
 

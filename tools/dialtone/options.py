@@ -12,15 +12,54 @@ SoundFile = Annotated[
         "--output",
         metavar="OUT",
         help="Sound file to write: .wav, .flac or .mp3; - writes raw 16-bit samples at the "
-        "profile's rate to stdout, mono, or both sides interleaved for a stereo profile.",
+        "profile's rate to stdout, mono, or both sides interleaved for a stereo profile. "
+        "Without it the sound card plays.",
+    ),
+]
+SoundDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="D",
+        help="Sound device: number, name or part of a name, as `dialtone devices` shows them. "
+        "Default: the system's.",
+    ),
+]
+Vox = Annotated[
+    float,
+    typer.Option(
+        "--vox",
+        metavar="S",
+        min=0,
+        max=60,
+        help="Sound card: S seconds of sound ahead, for switches that open at a voice.",
+    ),
+]
+PushToTalk = Annotated[
+    str | None,
+    typer.Option(
+        "--ptt",
+        metavar="CMD",
+        help="Sound card: run `CMD on` before the sound and `CMD off` behind it, whatever happens.",
+    ),
+]
+Gain = Annotated[
+    float | None,
+    typer.Option(
+        "--gain",
+        metavar="DB",
+        min=-60,
+        max=0,
+        help="Sound card: play softer by so many dB, 0 to -60. Default: what was calibrated, "
+        "else 0.",
     ),
 ]
 Recording = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="IN|-",
+        metavar="[IN|-]",
         help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
-        "stream or raw 16-bit samples.",
+        "stream or raw 16-bit samples. Without it the sound card records.",
     ),
 ]
 FirstOnly = Annotated[bool, typer.Option("--once", help="Stop after the first complete transfer.")]
@@ -33,7 +72,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="S",
         min=0.1,
-        help="Stop after S seconds of sound, or S seconds of waiting on stdin.",
+        help="Stop after S seconds of sound, or S seconds of waiting on stdin or a sound card.",
     ),
 ]
 ProfileName = Annotated[
@@ -42,8 +81,8 @@ ProfileName = Annotated[
         "-p",
         "--profile",
         metavar="NAME",
-        help="One of those that `dialtone profiles` shows. Default: phone; for an .mp3 file "
-        "what its bit rate carries fastest.",
+        help="One of those that `dialtone profiles` shows. Default: what the sound device was "
+        "calibrated for, else phone; for an .mp3 file what its bit rate carries fastest.",
     ),
 ]
 SpeedChoice = Annotated[
@@ -74,8 +113,8 @@ RawRate = Annotated[
         metavar="HZ",
         min=8000,
         max=192000,
-        help="Sample rate of raw samples on stdin. Default: the rates of all profiles are tried at "
-        "once.",
+        help="Sample rate of raw samples on stdin, or to record at. Default: the rates of all "
+        "profiles are tried at once; of a sound card its own, mostly 48000.",
     ),
 ]
 RawChannels = Annotated[
@@ -85,7 +124,8 @@ RawChannels = Annotated[
         metavar="N",
         min=1,
         max=2,
-        help="Channels of raw samples on stdin, 2 for interleaved stereo. Default: 1.",
+        help="Channels of raw samples on stdin, 2 for interleaved stereo, or to record. "
+        "Default: 1; of a sound card 2 where it has them.",
     ),
 ]
 Folder = Annotated[
@@ -123,7 +163,7 @@ Repeat = Annotated[
         metavar="N",
         min=0,
         help="Send N times over, each time with other repair packets; 0 sends until stopped "
-        "(with -o - only).",
+        "(not into a file).",
     ),
 ]
 Fit = Annotated[

@@ -4,25 +4,27 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from dialtone.errors import Failure
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.live import Live
     from rich.progress import Progress
     from rich.table import Table
 
 _WIDTH = 144  # of tables that do not go to a terminal
 _PROGRESS_PERIOD_S = 1.0  # between two JSON progress events
+_DRAWING_PERIOD_S = 0.1  # between two pictures
 
 
 class Meter(Protocol):
-    """Something that is told how far the work has come."""
+    """Something that is told how far the work has come; facts are for JSON."""
 
-    def __call__(self, done: float, note: str = "") -> None: ...
+    def __call__(self, done: float, note: str = "", **facts: object) -> None: ...
 
 
 class Output:
@@ -36,7 +38,7 @@ class Output:
     def __init__(self, as_json: bool = False, data_on_stdout: bool = False) -> None:
         self.as_json = as_json
         self._events: TextIO = sys.stderr if data_on_stdout else sys.stdout
-        self._shown: Progress | None = None
+        self._shown: Progress | Live | None = None
 
     def say(self, sentence: str = "") -> None:
         """Print a sentence for people."""
@@ -103,6 +105,17 @@ class Output:
             yield _silent
 
     @contextmanager
+    def live(self, what: str, draw: "Callable[[], RenderableType]") -> Iterator[Meter]:
+        """A picture that changes on a terminal, made by `draw`; JSON progress events with JSON."""
+        if self.as_json:
+            yield self._json_meter(what, None, "s")
+        elif sys.stderr.isatty():
+            with self._drawn(draw) as meter:
+                yield meter
+        else:
+            yield _silent
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """No progress bar is drawn meanwhile: something is asked on the terminal."""
         if self._shown is None:
@@ -114,16 +127,36 @@ class Output:
         finally:
             self._shown.start()
 
+    @contextmanager
+    def _drawn(self, draw: "Callable[[], RenderableType]") -> Iterator[Meter]:
+        from rich.live import Live
+
+        last = -math.inf
+        with Live(draw(), console=_console(), auto_refresh=False, transient=True) as live:
+            self._shown = live
+
+            def meter(done: float, note: str = "", **facts: object) -> None:
+                nonlocal last
+                now = time.monotonic()
+                if now - last >= _DRAWING_PERIOD_S:
+                    last = now
+                    live.update(draw(), refresh=True)
+
+            try:
+                yield meter
+            finally:
+                self._shown = None
+
     def _json_meter(self, what: str, total: float | None, unit: str) -> Meter:
         last = time.monotonic()
 
-        def meter(done: float, note: str = "") -> None:
+        def meter(done: float, note: str = "", **facts: object) -> None:
             nonlocal last
             now = time.monotonic()
             if now - last >= _PROGRESS_PERIOD_S:
                 last = now
                 fields: dict[str, object] = {"stage": what, "done": done, "total": total}
-                self.event("progress", **fields, unit=unit, note=note)
+                self.event("progress", **fields, unit=unit, note=note, **facts)
 
         return meter
 
@@ -145,7 +178,7 @@ class Output:
             task = bar.add_task(what, total=total, note="")
             self._shown = bar
 
-            def meter(done: float, note: str = "") -> None:
+            def meter(done: float, note: str = "", **facts: object) -> None:
                 bar.update(task, completed=done, note=note)
 
             try:
@@ -154,7 +187,7 @@ class Output:
                 self._shown = None
 
 
-def _silent(done: float, note: str = "") -> None:
+def _silent(done: float, note: str = "", **facts: object) -> None:
     """The meter of somebody who is not looking."""
 
 

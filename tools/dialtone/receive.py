@@ -1,19 +1,21 @@
-"""The command `receive`: a recording or a stream of sound into files."""
+"""The command `receive`: a recording, a stream of sound or a sound card into files."""
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from dialtone import ready
-from dialtone.errors import ExitCode, Failure, interrupted
+from dialtone.errors import ExitCode, Failure, TimeIsOver, interrupted
 from dialtone.output import Output
+from dialtone.soundcard.child import Child, DeviceLostError
 
 if TYPE_CHECKING:
     from dialtone.audio import AudioSource
+    from dialtone.chart import Chart
     from dialtone.opening import OpenOptions
     from dialtone.pipeline import Receiving
     from dialtone.reception import Report
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveOptions:
-    """What the command line asked for. again: take what was received before, too."""
+    """What the command line asked for. file: None for a sound card, device: which one, None for
+    the default; again: take what was received before, too."""
 
-    file: str
+    file: str | None
+    device: str | None
     folder: Path
     keys: "OpenOptions"
     rate: int | None
@@ -33,44 +37,53 @@ class ReceiveOptions:
     again: bool = False
 
 
-class _TimeoutReached(Exception):  # noqa: N818  the end of a wait that was asked for
-    """--timeout is over."""
-
-
 def receive_file(options: ReceiveOptions, out: Output) -> None:
     """Do what `dialtone receive` was asked to do. Raises Failure where not all arrived."""
-    for name, value in (("--rate", options.rate), ("--channels", options.channels)):
-        if value is not None and options.file != "-":
-            raise Failure(f"{name} is for raw samples on stdin", "files say it themselves")
-    if options.folder.exists() and not options.folder.is_dir():
-        raise Failure(f"{options.folder} is not a folder", "give another one with -d")
-    import framing
-    from dialtone.opening import Opening
+    _check(options)
+    with ExitStack() as stack:
+        # The sound process is ready by the time that this program is.
+        child = stack.enter_context(closing(Child())) if options.file is None else None
+        from dialtone.opening import Opening
 
-    opening = Opening(options.keys, out)
-    ready.prepare(out)
-    from dialtone import pictures
-    from dialtone.pipeline import Receiving
-    from dialtone.reception import Report
+        opening = Opening(options.keys, out)
+        ready.prepare(out)
+        from dialtone import pictures
+        from dialtone.chart import ChartedInbox
+        from dialtone.pipeline import Receiving
+        from dialtone.reception import Report
+        from dialtone.recording import CardSound
 
-    source, rates = _open(options)
-    with source:
-        inbox = framing.Inbox(
+        sound = _Recorded(options) if child is None else CardSound(options, child)
+        stack.enter_context(closing(sound))
+        inbox = ChartedInbox(
             options.folder, opening.keys, again=options.again, naming=pictures.restored_name
         )
-        receiving = Receiving(inbox, rates, source.channels)
+        stack.enter_context(inbox)
+        receiving = Receiving(inbox, sound.rates, sound.channels)
         report = Report(out, receiving, opening)
         try:
             report.resume()
-            with _deadline(options):
-                _listen(source, receiving, report, options)
-        except _TimeoutReached:
+            sound.listen(receiving, report, inbox.chart)
+        except TimeIsOver:
             out.say("the time is over")
         except KeyboardInterrupt:
             raise interrupted(report.kept()) from None
-        finally:
-            inbox.close()
-        report.finish(source.damage)
+        except DeviceLostError as error:
+            hint = "plug it in again, or start the sound server, and receive again"
+            raise Failure(f"{error}{report.kept()}", hint, ExitCode.DEVICE) from None
+        report.finish(sound.damage)
+
+
+def _check(options: ReceiveOptions) -> None:
+    """Refuse what cannot work before any work is done."""
+    card = options.file is None
+    for name, value in (("--rate", options.rate), ("--channels", options.channels)):
+        if value is not None and not card and options.file != "-":
+            raise Failure(f"{name} is for raw samples on stdin", "files say it themselves")
+    if options.device is not None and not card:
+        raise Failure("--device is for a sound card, and a recording was given", "give one of them")
+    if options.folder.exists() and not options.folder.is_dir():
+        raise Failure(f"{options.folder} is not a folder", "give another one with -d")
 
 
 def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
@@ -79,6 +92,7 @@ def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
     from dialtone.audio import open_audio
     from dialtone.stdin_sound import open_stdin
 
+    assert options.file is not None
     if options.file != "-":
         source = open_audio(options.file)
         return source, [source.sample_rate]
@@ -89,7 +103,7 @@ def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
     try:
         with _deadline(options):
             source, known = open_stdin(rates[0], options.channels or 1)
-    except _TimeoutReached:
+    except TimeIsOver:
         raise Failure(
             f"no sound came within {options.timeout_s:g} s",
             "check what feeds the pipe",
@@ -98,23 +112,42 @@ def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":
     return source, [source.sample_rate] if known else rates
 
 
-def _listen(
-    source: "AudioSource", receiving: "Receiving", report: "Report", options: ReceiveOptions
-) -> None:
-    """Take the sound in until it ends, or until enough was received."""
-    total = None if source.frames is None else source.frames / source.sample_rate
-    with report.out.progress("receiving", total) as meter:
-        for chunk in source:
-            report.hear(chunk)
-            for outcome in receiving.process(chunk):
+class _Recorded:
+    """A recording, or sound on stdin.
+
+    rates     sample rates that it may have [Hz]
+    channels  of every chunk
+    """
+
+    def __init__(self, options: ReceiveOptions) -> None:
+        self._options = options
+        self._source, self.rates = _open(options)
+        self.channels = self._source.channels
+
+    @property
+    def damage(self) -> str | None:
+        """Why it ended early, in a sentence, if it did."""
+        return self._source.damage
+
+    def listen(self, receiving: "Receiving", report: "Report", chart: "Chart") -> None:
+        """Take the sound in until it ends, or until enough was received; raises TimeIsOver."""
+        source, options = self._source, self._options
+        total = None if source.frames is None else source.frames / source.sample_rate
+        with _deadline(options), report.out.progress("receiving", total) as meter:
+            for chunk in source:
+                report.hear(chunk)
+                for outcome in receiving.process(chunk):
+                    report.take(outcome)
+                    if options.once and report.arrived:
+                        return
+                meter(receiving.seconds, report.state())
+                if options.timeout_s is not None and receiving.seconds >= options.timeout_s:
+                    raise TimeIsOver
+            for outcome in receiving.flush():
                 report.take(outcome)
-                if options.once and report.arrived:
-                    return
-            meter(receiving.seconds, report.state())
-            if options.timeout_s is not None and receiving.seconds >= options.timeout_s:
-                raise _TimeoutReached
-        for outcome in receiving.flush():
-            report.take(outcome)
+
+    def close(self) -> None:
+        self._source.close()
 
 
 @contextmanager
@@ -133,4 +166,4 @@ def _deadline(options: ReceiveOptions) -> Iterator[None]:
 
 
 def _ring(signum: int, frame: FrameType | None) -> None:
-    raise _TimeoutReached
+    raise TimeIsOver

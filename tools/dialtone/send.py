@@ -1,11 +1,11 @@
-"""The command `send`: a file or picture into a sound file or onto stdout."""
+"""The command `send`: a file or picture into a sound file, onto stdout or through a sound card."""
 
 import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from dialtone.errors import ExitCode, Failure
 from dialtone.interrupts import HeldSignals
 from dialtone.locking import LockOptions, Sealing
 from dialtone.output import Output, count, duration, rate, size
+from dialtone.playing import Player, PlayOptions
 
 if TYPE_CHECKING:
     from dialtone.pipeline import Payload, Sending
@@ -41,6 +42,12 @@ class SendOptions:
     pixels: bool
     as_is: bool
     dry_run: bool
+    playing: PlayOptions
+
+    @property
+    def plays(self) -> bool:
+        """Whether a sound card has a say in it."""
+        return self.output is None and (not self.dry_run or self.playing.device is not None)
 
     @property
     def is_mp3(self) -> bool:
@@ -50,39 +57,49 @@ class SendOptions:
 def send_file(options: SendOptions, out: Output) -> None:
     """Do what `dialtone send` was asked to do. Raises Failure where it cannot."""
     _check(options)
-    sealing = locking.sealing(options.keys)
-    ready.prepare(out)
-    profile, speed = _choose(options, out)
-    with (
-        _payload(options, sealing, profile, speed) as payload,
-        closing(_sending(options, sealing, payload, profile, speed)) as sending,
-    ):
+    with ExitStack() as stack:
+        player = stack.enter_context(Player(options.playing)) if options.plays else None
+        sealing = locking.sealing(options.keys)
+        ready.prepare(out)
+        profile, speed = _choose(options, player, out)
+        ahead_s = profile.lead_in_s + options.playing.vox_s
+        profile = replace(profile, lead_in_s=ahead_s)
+        payload = stack.enter_context(_payload(options, sealing, profile, speed))
+        sending = _sending(options, sealing, payload, profile, speed)
+        stack.enter_context(closing(sending))
         if options.dry_run:
             _report_plan(sending, out)
             return
-        if options.is_mp3:
+        if player is not None:
+            player.play(sending, out)
+        elif options.is_mp3:
             _write_mp3(sending, options, Path(options.output or ""), out)
         else:
             _write(sending, options.output or "", None, out)
-        _report(sending, options, out)
+        _report(sending, options, player, out)
 
 
-def _choose(options: SendOptions, out: Output) -> "tuple[Profile, Speed]":
-    """The profile and speed: as asked for, or the fastest that the named channel carries.
+def _choose(options: SendOptions, player: Player | None, out: Output) -> "tuple[Profile, Speed]":
+    """The profile and speed: as asked for, or the fastest that the named channel carries, or what
+    the sound device was calibrated for.
 
     An MP3 file is such a channel: its bit rate decides, where no speed was asked for.
     """
-    import modem
-    from modem.channel.codecs import MP3_KBPS
-
     spec = options.channel
     if spec is None and options.is_mp3 and options.speed is None:
         spec = f"mp3={options.mp3_kbps}"
     if spec is None:
+        if player is not None and options.profile is None and options.speed is None:
+            known = player.defaults
+            if known is not None:
+                return profiles.choose(known.profile, str(known.speed), None)
         chosen = profiles.choose(options.profile, options.speed, options.output)
         if options.is_mp3:
             _check_mp3(chosen[0])
         return chosen
+    import modem
+    from modem.channel.codecs import MP3_KBPS
+
     if options.profile is not None:
         candidates = [profiles.choose(options.profile, None, options.output)[0]]
     else:
@@ -118,9 +135,10 @@ def _check_mp3(profile: "Profile") -> None:
 def _check(options: SendOptions) -> None:
     """Refuse what cannot work before any work is done."""
     output = options.output
-    if output is None and not options.dry_run:
+    if output is not None and options.playing.given:
         raise Failure(
-            "playing through a sound card is not there yet", "write a sound file with -o OUT.wav"
+            "--device, --vox, --ptt and --gain are for a sound card, and -o is for a file",
+            "give one of them",
         )
     if output not in (None, "-"):
         path = Path(output)
@@ -132,8 +150,8 @@ def _check(options: SendOptions) -> None:
             )
         if options.file != "-" and path.exists() and path.samefile(options.file):
             raise Failure("the output would replace the file to be sent", "give another name")
-    if options.repeat == 0 and output != "-" and not options.dry_run:
-        raise Failure("--repeat 0 never ends, and a file has to", "use it with -o - only")
+    if options.repeat == 0 and output not in (None, "-") and not options.dry_run:
+        raise Failure("--repeat 0 never ends, and a file has to", "leave -o away, or give -o -")
     if options.channel is not None and options.speed is not None:
         raise Failure("--for and --speed exclude each other", "give one of them")
     if options.pixels and options.fit_s is not None:
@@ -253,11 +271,14 @@ def _report_plan(sending: "Sending", out: Output) -> None:
     out.say(f"would send {_summary(sending, packets, air_seconds)}")
 
 
-def _report(sending: "Sending", options: SendOptions, out: Output) -> None:
+def _report(sending: "Sending", options: SendOptions, player: Player | None, out: Output) -> None:
     facts = sending.facts(sending.packets, sending.air_seconds)
-    out.event("sent", **facts, output=options.output)
+    played = {} if player is None else player.facts()
+    out.event("sent", **facts, output=options.output, **played)
     out.say(f"sent {_summary(sending, sending.packets, sending.air_seconds)}")
-    if options.output != "-":
+    if player is not None:
+        out.say(player.summary())
+    elif options.output != "-":
         verified = ", decoded again and verified" if options.is_mp3 else ""
         out.say(f"written to {options.output}{verified}")
 

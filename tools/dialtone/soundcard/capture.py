@@ -64,7 +64,7 @@ class Capture:
         came in time.
 
         timeout_s  to wait for the first sample [s]
-        Raises DeviceLostError when the device is gone or has delivered nothing for 2 s.
+        Raises DeviceLostError when the device is gone or has delivered nothing for SILENT_S.
         """
         parts: list[NDArray[np.float32]] = []
         wait_s = min(timeout_s, max(self._heard + SILENT_S - time.monotonic(), 0.0))

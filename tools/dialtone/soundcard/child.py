@@ -13,7 +13,7 @@ from dialtone.errors import ExitCode, Failure
 from dialtone.soundcard import protocol
 from dialtone.soundcard.devices import Device
 
-SILENT_S = 2.0  # a device that shows no life for so long is lost
+SILENT_S = 1.8  # a device that shows no life for so long is lost
 _OPENING_S = 8.0  # USB cards and sound servers that are just starting take their time
 _READ = 1 << 18
 _DEBUG = "DIALTONE_DEBUG"  # shows what ALSA has to say, too
@@ -21,6 +21,9 @@ _DEBUG = "DIALTONE_DEBUG"  # shows what ALSA has to say, too
 
 class DeviceLostError(Exception):
     """The sound device is gone."""
+
+    hint = "`dialtone devices` shows what there is"
+    code = ExitCode.DEVICE
 
     def __init__(self, sentence: str = "the sound device is gone") -> None:
         super().__init__(sentence)
@@ -140,7 +143,7 @@ class Child:
         """The content of the next message of a kind; what: the beginning of the sentence of the
         Failure where none comes."""
         deadline = time.monotonic() + _OPENING_S
-        hint = "`dialtone devices` shows what there is"
+        hint = DeviceLostError.hint
         try:
             while (heard := self._next(deadline - time.monotonic())) is not None:
                 kind, content = heard

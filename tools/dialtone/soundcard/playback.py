@@ -1,6 +1,7 @@
 """Sound out."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from dialtone.errors import ExitCode, Failure
 from dialtone.soundcard import protocol
 from dialtone.soundcard.child import SILENT_S, Child, DeviceLostError
-from dialtone.soundcard.devices import find
+from dialtone.soundcard.devices import devices, find
 from modem.sync.resampler import Resampler
 
 __all__ = ["DeviceLostError", "Playback"]
@@ -80,12 +81,14 @@ class Playback:
     def write(self, samples: NDArray[np.floating]) -> None:
         """Play samples (n,) or (n, 2), full scale 1; returns when all but a second is played.
 
-        Raises DeviceLostError when the device is gone or stands still for 2 s, and after `abort`.
+        Raises DeviceLostError when the device is gone or stands still, and after `abort`.
         """
         self._put(self._resampled(np.asarray(samples, np.float32).reshape(-1, self._lanes)))
 
-    def drain(self) -> None:
+    def drain(self, tell: Callable[[], None] | None = None) -> None:
         """Return when the last sample has been heard; nothing can be written behind it.
+
+        tell  called some 20 times a second meanwhile
 
         Raises DeviceLostError as `write` does.
         """
@@ -96,6 +99,8 @@ class Playback:
         self._alive = time.monotonic()
         while self._hear(SILENT_S) != protocol.DRAINED:
             self._check()
+            if tell is not None:
+                tell()
 
     def abort(self) -> None:
         """Silence at once. Always returns."""
@@ -118,11 +123,29 @@ class Playback:
 
     def _open(self) -> int:
         """Open at the rate of the samples, or at one that carries their band; returns it."""
-        able = [rate for rate in _CARD_RATES if _KEPT * rate / 2 >= self._passband_hz]
-        rates = [self._rate, *(rate for rate in able if rate != self._rate)]
-        opened = self._child.open(self.device, True, rates, self._channels)
+        rates = [self._rate, *(rate for rate in _CARD_RATES if self._carries(rate))]
+        try:
+            opened = self._child.open(self.device, True, rates, self._channels)
+        except Failure as failure:
+            raise self._too_slow() or failure from None
         rate: int = opened["rate"]
         return rate
+
+    def _carries(self, rate: int) -> bool:
+        return _KEPT * rate / 2 >= self._passband_hz
+
+    def _too_slow(self) -> Failure | None:
+        """Why a device does not open, where that is its rates."""
+        fresh = [device for device in devices(with_rates=True) if device.name == self.device.name]
+        rates = fresh[0].rates if fresh else ()
+        if not rates or any(map(self._carries, rates)):
+            return None
+        return Failure(
+            f"the sound device {self.device.name} runs at {max(rates) / 1000:g} kHz at most, too "
+            f"little for sound of up to {self._passband_hz / 1000:g} kHz",
+            "take a profile of a narrower band, such as phone, or another --device",
+            ExitCode.DEVICE,
+        )
 
     def _resampled(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Frames (n, lanes) at the device's rate, in as many channels as are played."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dialtone.soundcard import protocol
+from dialtone.soundcard.fifo import Fifo
 from dialtone.soundcard.protocol import message, note
-from dialtone.soundcard.ring import Ring
 
 if TYPE_CHECKING:
     import sounddevice
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 USUAL_RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 _RATE = 48000  # preferred: cards with one clock have it, and sound servers run at it
 _LATENCY_S = 0.15  # a busy machine may leave the callback waiting for most of it
-_HELD_S = 10.0  # sound that waits for a program that is busy
+_HELD_S = 60.0  # sound that waits for a program that is busy, or asks for a passphrase,
+_HELD_BYTES = 24 << 20  # at most
 _BEGIN_S = 0.1  # sound that is there before playing begins
 _SILENCE_S = 0.1  # behind the last sample, for what buffers beyond PortAudio's
 _MISSING = "PortAudio is not installed"
@@ -131,25 +132,23 @@ def _capture(
 ) -> None:
     """Pass on what is heard, for ever."""
     frame = protocol.SAMPLE_BYTES * channels
-    ring = Ring(round(_HELD_S * max(rates)) * frame)
+    fifo = Fifo(min(round(_HELD_S * max(rates)) * frame, _HELD_BYTES))
     overruns = 0
 
     def move(data: Any, frames: int, moment: Any, status: Any) -> None:
         nonlocal overruns
         if status.input_overflow:
             overruns += 1
-        if frames * frame > ring.room:
+        if not fifo.write(data):
             overruns += 1
-        else:
-            ring.write(data)
 
     stream = _opened(card, card.RawInputStream, number, rates, channels, callback=move)
     threading.Thread(target=_leave_with_the_program, daemon=True).start()
     stream.start()
     while stream.active:
         time.sleep(protocol.PERIOD_S)
-        while ring:
-            data = ring.take(round(protocol.PERIOD_S * max(rates)) * frame * 4)
+        while fifo:
+            data = fifo.take(round(protocol.PERIOD_S * max(rates)) * frame * 4)
             _say(message(protocol.SOUND, protocol.COUNTED.pack(overruns) + data))
     _say(note(protocol.FAILED, error="the device stopped", hint=""))
 
@@ -164,7 +163,7 @@ def _play(
 ) -> None:
     """Play what comes, until the program says that there is no more."""
     frame = protocol.SAMPLE_BYTES * channels
-    ring = Ring(round(_HELD_S * max(rates)) * frame)
+    fifo = Fifo(min(round(_HELD_S * max(rates)) * frame, _HELD_BYTES))
     calls = taken = quiet = underruns = 0
     starved = False
     ending = threading.Event()
@@ -173,8 +172,8 @@ def _play(
     def move(data: Any, frames: int, moment: Any, status: Any) -> None:
         nonlocal calls, taken, quiet, underruns, starved
         calls += 1
-        last = ending.is_set()  # asked before the ring is: what was written before it is there
-        count = ring.read_into(data)
+        last = ending.is_set()  # asked before the fifo is: what was written before it is there
+        count = fifo.read_into(data)
         if count < len(data):
             data[count:] = bytes(len(data) - count)
             if last:
@@ -188,14 +187,14 @@ def _play(
     stream = _opened(card, card.RawOutputStream, number, rates, channels, callback=move)
     begin = round(_BEGIN_S * stream.samplerate) * frame
     threading.Thread(
-        target=_take_sound, args=(requests, ring, begin, ending, enough), daemon=True
+        target=_take_sound, args=(requests, fifo, begin, ending, enough), daemon=True
     ).start()
     late = round(stream.latency * stream.samplerate)
     rest = late + round(_SILENCE_S * stream.samplerate)
     while True:
         if enough.is_set() and not calls and not stream.active:
             stream.start()
-        over = ending.is_set() and not ring and quiet >= rest
+        over = ending.is_set() and not fifo and quiet >= rest
         heard = taken if over else max(taken - late, 0)
         state = (calls, taken, heard, underruns)
         _say(message(protocol.PLAYED, protocol.PLAYED_FIELDS.pack(*state)))
@@ -210,20 +209,20 @@ def _play(
 
 def _take_sound(
     requests: protocol.Messages,
-    ring: Ring,
+    fifo: Fifo,
     begin: int,
     ending: threading.Event,
     enough: threading.Event,
 ) -> None:
-    """Put what comes from the program into the ring, which the program never overfills."""
+    """Put what comes from the program into the fifo, which the program never overfills."""
     arrived = b""
     while True:
         for kind, content in requests.process(arrived):
             if kind == protocol.SOUND:
-                ring.write(content)
+                fifo.write(content)
             elif kind == protocol.DRAIN:
                 ending.set()
-            if len(ring) >= begin or ending.is_set():
+            if len(fifo) >= begin or ending.is_set():
                 enough.set()
         arrived = _heard()
 

@@ -1,0 +1,176 @@
+"""A sound server of the tests' own, without a sound card: PipeWire with two cables that come back.
+
+What is played into a cable can be recorded from it. It runs in a folder of its own, beside any
+sound server of whoever runs the tests, and is gone afterwards.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = (sys.executable, "-m", "dialtone")
+NEEDED = ("dbus-daemon", "pipewire", "wireplumber", "wpctl")
+READY_S = 20.0
+
+_CABLE = """
+  {{ factory = adapter args = {{
+      factory.name = support.null-audio-sink node.name = {name} media.class = Audio/Duplex
+      object.linger = true audio.position = [ FL FR ] monitor.channel-volumes = true
+      priority.session = {priority} }} }}"""
+# As many names of devices as the tests need; `slow` runs at 44.1 kHz only.
+_ALSA = """
+</usr/share/alsa/alsa.conf>
+pcm.cable { type pipewire playback_node cable capture_node cable }
+pcm.spare { type pipewire playback_node spare capture_node spare }
+pcm.slow { type pipewire playback_node cable capture_node cable rate 44100 }
+pcm.!default { type pipewire }
+"""
+
+
+class SoundServer:
+    """PipeWire, its session manager and a bus for the two.
+
+    env  the environment of programs that are to find it
+    The default device is `cable`; `spare` is another one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        runtime = folder / "run"
+        runtime.mkdir(mode=0o700)
+        settings = folder / "config" / "pipewire" / "pipewire.conf.d"
+        settings.mkdir(parents=True)
+        cables = (("cable", 2000), ("spare", 1000))
+        objects = "".join(_CABLE.format(name=name, priority=level) for name, level in cables)
+        (settings / "cables.conf").write_text(f"context.objects = [{objects}\n]\n")
+        alsa = folder / "alsa.conf"
+        alsa.write_text(_ALSA)
+        self.env = os.environ | {
+            "XDG_RUNTIME_DIR": str(runtime),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus",
+            "ALSA_CONFIG_PATH": str(alsa),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._env = self.env | {
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_STATE_HOME": str(folder / "state"),
+        }
+        self._running: list[subprocess.Popen[bytes]] = []
+        address = self.env["DBUS_SESSION_BUS_ADDRESS"]
+        self._bus = self._program("dbus-daemon", "--session", "--nofork", f"--address={address}")
+
+    def start(self) -> None:
+        """Start the server where it does not run; returns when the default device is there."""
+        if self._running:
+            return
+        self._running = [self._program("pipewire")]
+        self._await(self._listens)
+        self._running.append(self._program("wireplumber"))
+        self._await(lambda: all(self._answers(side) for side in ("SINK", "SOURCE")))
+
+    def stop(self) -> None:
+        """Kill the server, as a crash would."""
+        for process in self._running:
+            process.kill()
+            process.wait()
+        self._running = []
+
+    def hold(self) -> None:
+        """Let the server hang: it neither works nor ends. `stop` and `start` bring it back."""
+        self._running[0].send_signal(signal.SIGSTOP)
+
+    def close(self) -> None:
+        self.stop()
+        self._bus.kill()
+        self._bus.wait()
+
+    def log(self) -> str:
+        """What the server's programs have said."""
+        return (self._folder / "log").read_text(errors="replace")
+
+    def _program(self, *command: str) -> "subprocess.Popen[bytes]":
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(command, env=self._env, stdout=log, stderr=log)
+
+    def _await(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_S
+        while not ready():
+            assert time.monotonic() < deadline, self.log()
+
+    def _listens(self) -> bool:
+        """Whether the server takes connections: the socket of a killed one is there, too."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(f"{self.env['XDG_RUNTIME_DIR']}/pipewire-0") == 0
+
+    def _answers(self, side: str) -> bool:
+        """Whether the session manager has found the default sink, or source, to be the cable."""
+        command = ("wpctl", "inspect", f"@DEFAULT_AUDIO_{side}@")
+        try:
+            told = subprocess.run(command, env=self._env, capture_output=True, timeout=2).stdout
+        except subprocess.TimeoutExpired:
+            return False
+        return b'node.name = "cable"' in told
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[SoundServer]:
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    assert not missing, f"{', '.join(missing)}: not installed; .ci/install-system does it"
+    # Not pytest's folder for temporary files: the path of a socket has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="dialtone-live-"))
+    server = SoundServer(folder)
+    try:
+        yield server
+    finally:
+        server.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sound_server(_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> SoundServer:
+    """A sound server that runs; this process finds it, too."""
+    _server.start()
+    for name, value in _server.env.items():
+        monkeypatch.setenv(name, value)
+    return _server
+
+
+@pytest.fixture
+def start(sound_server: SoundServer, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start the program as a process that finds the sound server; killed at the end if need be."""
+    running: list[subprocess.Popen[bytes]] = []
+    home = {"DIALTONE_HOME": str(tmp_path / ".home")}
+
+    def call(*arguments: object, **options: Any) -> "subprocess.Popen[bytes]":
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        environment = sound_server.env | home | options.pop("env", {})
+        command = [*PROGRAM, *map(str, arguments)]
+        process = subprocess.Popen(command, env=environment, **pipes | options)
+        running.append(process)
+        return process
+
+    yield call
+    for process in running:
+        process.kill()
+        with contextlib.suppress(ValueError):  # its pipes are closed already
+            process.communicate()
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """The other core computes all the time."""
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    yield
+    spinning.kill()
+    spinning.wait()

@@ -1,0 +1,72 @@
+"""Receiving from a sound card."""
+
+import time
+from typing import TYPE_CHECKING
+
+from dialtone.errors import TimeIsOver
+from dialtone.screen import Meters, Screen
+from dialtone.soundcard.capture import Capture, DeviceLostError
+
+if TYPE_CHECKING:
+    from dialtone.chart import Chart
+    from dialtone.pipeline import Receiving
+    from dialtone.receive import ReceiveOptions
+    from dialtone.reception import Report
+    from dialtone.soundcard.child import Child
+
+_WAIT_S = 0.2  # for sound, before the display is drawn again
+
+
+class CardSound:
+    """What a sound card hears.
+
+    rates     its sample rate, alone [Hz]
+    channels  of every chunk
+    """
+
+    damage: str | None = None
+
+    def __init__(self, options: "ReceiveOptions", child: "Child") -> None:
+        """Raises Failure (device)."""
+        self._capture = Capture(options.device, options.rate, options.channels, child)
+        self._once, self._timeout_s = options.once, options.timeout_s
+        self.rates = [self._capture.sample_rate]
+        self.channels = self._capture.channels
+
+    def listen(self, receiving: "Receiving", report: "Report", chart: "Chart") -> None:
+        """Take the sound in, and tell of it, until enough was received.
+
+        Raises TimeIsOver where that was not in time, DeviceLostError when the device is gone; what
+        had arrived by then has been told.
+        """
+        meters = Meters(self._capture.sample_rate)
+        screen = Screen(self._capture, receiving, chart, meters)
+        limit_s = float("inf") if self._timeout_s is None else self._timeout_s
+        deadline = time.monotonic() + limit_s
+        where = f"{self._capture.device.name} at {self._capture.sample_rate / 1000:g} kHz"
+        report.out.say(f"listening to {where}; Ctrl-C ends it")
+        with report.out.live("receiving", screen.draw) as meter:
+            while (left_s := deadline - time.monotonic()) > 0:
+                try:
+                    chunk = self._capture.read(min(_WAIT_S, left_s))
+                except DeviceLostError:
+                    _flush(receiving, report)
+                    raise
+                report.hear(chunk)
+                meters.add(chunk)
+                for outcome in receiving.process(chunk):
+                    report.take(outcome)
+                    if self._once and report.arrived:
+                        return
+                meter(receiving.seconds, report.state(), **screen.facts())
+            _flush(receiving, report)
+        raise TimeIsOver
+
+    def close(self) -> None:
+        self._capture.close()
+
+
+def _flush(receiving: "Receiving", report: "Report") -> None:
+    """Tell what was on its way when the sound ended."""
+    for outcome in receiving.flush():
+        report.take(outcome)

@@ -1,0 +1,177 @@
+"""What `receive` shows while it listens to a sound card: level, signal, transfers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dialtone.output import count, duration
+from dialtone.reception import shown
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    import framing
+    from dialtone.chart import Chart
+    from dialtone.pipeline import Receiving, Samples, Signal
+    from dialtone.soundcard.capture import Capture
+
+_CLIPPED = 0.999  # of full scale: cards do not all reach it
+_WINDOW_S = 1.0  # over which the level is taken
+_FLOOR_DBFS = -72.0
+_BAR = 24
+_CELLS = 40
+_ROWS = 6  # transfers shown at most, the newest
+
+
+class Meters:
+    """Level of the last second, and how much of all sound was clipped."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._parts: deque[tuple[int, float, float]] = deque()  # frames, peak, mean square
+        self._frames = self._clipped = 0
+
+    def add(self, chunk: Samples) -> None:
+        """Take samples (n, channels) in."""
+        if not len(chunk):
+            return
+        loud = np.abs(chunk)
+        self._parts.append((len(chunk), float(loud.max()), float(np.mean(np.square(chunk)))))
+        while sum(part[0] for part in self._parts) > _WINDOW_S * self._rate + len(chunk):
+            self._parts.popleft()
+        self._frames += chunk.size
+        self._clipped += int((loud >= _CLIPPED).sum())
+
+    @property
+    def peak_dbfs(self) -> float:
+        """-inf for digital silence."""
+        return _db(max((peak for _, peak, _ in self._parts), default=0.0))
+
+    @property
+    def rms_dbfs(self) -> float:
+        """-inf for digital silence; -3.01 for a sine of full scale."""
+        frames = sum(part[0] for part in self._parts)
+        power = sum(part[0] * part[2] for part in self._parts) / max(frames, 1)
+        return _db(math.sqrt(power))
+
+    @property
+    def clipped(self) -> float:
+        """Share of all samples so far that are at full scale."""
+        return self._clipped / max(self._frames, 1)
+
+
+class Screen:
+    """Draws one reception; `facts` says the same for JSON."""
+
+    def __init__(
+        self, capture: Capture, receiving: Receiving, chart: Chart, meters: Meters
+    ) -> None:
+        self._capture = capture
+        self._receiving = receiving
+        self._chart = chart
+        self._meters = meters
+        self._started = time.monotonic()
+
+    def _signal(self) -> Signal | None:
+        return self._receiving.signals[-1] if self._receiving.signals else None
+
+    def _transfers(self) -> list[framing.Progress]:
+        heard = self._receiving.transfers
+        return [p for p in self._receiving.inbox.pending() if p.transfer_id in heard]
+
+    def facts(self) -> dict[str, object]:
+        """The fields of a progress event."""
+        signal = self._signal()
+        return {
+            "peak_dbfs": self._meters.peak_dbfs,
+            "rms_dbfs": self._meters.rms_dbfs,
+            "clipped": self._meters.clipped,
+            "overruns": self._capture.overruns,
+            "profile": signal and signal.profile,
+            "speed": signal and signal.speed,
+            "snr_db": signal and signal.snr_db,
+            "clock_ppm": signal and signal.clock_ppm,
+            "packets": signal and signal.packets,
+            "packets_lost": signal and signal.packets_lost,
+            "transfers": [
+                {
+                    "transfer": progress.transfer_id,
+                    "name": progress.name,
+                    "have": progress.have,
+                    "needed": progress.needed,
+                    "exact": progress.exact,
+                    "locked": progress.locked,
+                }
+                for progress in self._transfers()
+            ],
+        }
+
+    def draw(self) -> RenderableType:
+        """Lines of a terminal, always in the same places."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, style="bold", max_width=24, overflow="ellipsis")
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        capture = self._capture
+        sides = "mono" if capture.channels == 1 else "stereo"
+        lost = f", {count(capture.overruns, 'overrun')}" if capture.overruns else ""
+        table.add_row(
+            "listening",
+            f"{capture.device.name}, {capture.sample_rate / 1000:g} kHz {sides}{lost}, "
+            f"{duration(time.monotonic() - self._started)}",
+        )
+        table.add_row("level", self._level())
+        table.add_row("signal", self._told_signal())
+        for progress in self._transfers()[-_ROWS:]:
+            row = self._chart.row(progress.transfer_id, progress.needed, _CELLS)
+            about = "" if progress.exact else "about "
+            share = min(progress.have / max(progress.needed, 1), 1.0)
+            figures = f"{100 * share:3.0f} %  {progress.have} of {about}{progress.needed} packets"
+            locked = "  locked: the key is missing" if progress.locked else ""
+            line = Text.assemble((row, "cyan"), "  ", figures, (locked, "yellow"))
+            table.add_row(Text(shown(progress)), line)
+        return table
+
+    def _level(self) -> RenderableType:
+        from rich.text import Text
+
+        meters = self._meters
+        peak, rms = meters.peak_dbfs, meters.rms_dbfs
+        cells = [round(_BAR * min(max(1 - level / _FLOOR_DBFS, 0.0), 1.0)) for level in (rms, peak)]
+        bar = "█" * cells[0] + "▒" * (cells[1] - cells[0]) + "·" * (_BAR - cells[1])
+        loud = "red" if peak > -1 else "green"
+        clipped = ("", "")
+        if meters.clipped:
+            clipped = (f"  clipping: {_percent(meters.clipped)} of the samples", "bold red")
+        figures = f"  peak {_shown(peak)}, mean {_shown(rms)} dBFS"
+        return Text.assemble((bar, loud), figures, clipped)
+
+    def _told_signal(self) -> str:
+        signal = self._signal()
+        if signal is None:
+            return "none yet"
+        ended = ", ended" if signal.ended else ""
+        lost = f", {signal.packets_lost} lost" if signal.packets_lost else ""
+        return (
+            f"{signal.profile} speed {signal.speed}, SNR {signal.snr_db:.1f} dB, clock "
+            f"{signal.clock_ppm:+.1f} ppm, {count(signal.packets, 'packet')}{lost}{ended}"
+        )
+
+
+def _db(amplitude: float) -> float:
+    return 20 * math.log10(amplitude) if amplitude > 0 else float("-inf")
+
+
+def _shown(level_dbfs: float) -> str:
+    return f"{level_dbfs:6.1f}" if level_dbfs > float("-inf") else "  -inf"
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
