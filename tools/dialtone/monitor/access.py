@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
-from dialtone.whole import write_private
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
+
+from dialtone.whole import write_private
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TOKEN_BYTES = 24
@@ -126,14 +127,16 @@ class Access:
         return address.is_loopback or needs_token(self.host)
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
-        given = [QueryParams(scope["query_string"]).get("token", "")] if scope["path"] == "/" else []
+        given = (
+            [QueryParams(scope["query_string"]).get("token", "")] if scope["path"] == "/" else []
+        )
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(scope))
         except CookieError:
             morsel = None
         given += [morsel.value] if morsel else []
         token = (self.token or "").encode()
-        return any([hmac.compare_digest(word.encode(), token) for word in given])
+        return any(hmac.compare_digest(word.encode(), token) for word in given)
 
     def _count(self, scope: Scope) -> None:
         """Say that somebody was refused, once a minute at most."""

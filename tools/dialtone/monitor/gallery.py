@@ -30,7 +30,8 @@ _PICTURE_BYTES_MAX = 32 << 20
 _PIECE = 1 << 18
 _LONGEST = 640
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp", ".ppm")
-_TRANSFER = re.compile(r"[0-9a-f]{1,32}")
+_PLACE = re.compile(r"\d{8}T\d{6}Z_[0-9a-f]{8}(-\d{1,4})?", re.ASCII)
+_TRANSFER = re.compile(r"[0-9a-f]{8}")
 
 
 class Gallery:
@@ -105,10 +106,17 @@ class Gallery:
     async def _arrival(self, request: Request) -> "Arrival":
         """The arrival that a path names. Raises Failure where the inbox has none of that name."""
         place = request.path_params["place"]
-        for arrival in await run_in_threadpool(self._arrivals):
-            if arrival.folder.name == place:
-                return arrival
+        if _PLACE.fullmatch(place):
+            found = await run_in_threadpool(_arrival, self._station.folder / place)
+            if found is not None:
+                return found
         raise Failure("there is nothing of that name in the inbox", status=404)
+
+
+def _arrival(folder: Path) -> "Arrival | None":
+    from dialtone.listening.arrivals import arrival
+
+    return arrival(folder)
 
 
 def attachment(name: str) -> str:

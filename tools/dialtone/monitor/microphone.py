@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from dialtone.errors import Failure
 from dialtone.monitor.watching import BUSY
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ class Microphones:
         if rate is None:
             await websocket.close(WRONG, "the sample rate is none")
             return
-        stream = await run_in_threadpool(self._station.open_stream, name, rate)
         try:
-            await websocket.send_text(json.dumps({"input": name}))
+            stream = await run_in_threadpool(self._station.open_stream, name, rate)
+        except Failure as failure:
+            await websocket.close(BUSY, failure.sentence)
+            return
+        try:
+            await websocket.send_text(json.dumps({"input": stream.name}))
             await _take(websocket, stream)
         finally:
             await run_in_threadpool(stream.close)

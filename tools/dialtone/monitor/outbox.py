@@ -253,6 +253,7 @@ class Outbox:
     def _play(self, job: Job, device: str | None) -> None:
         import numpy as np
         import soundfile
+
         from dialtone.soundcard.capture import DeviceLostError
         from dialtone.soundcard.playback import Playback
 
@@ -347,4 +348,3 @@ def _facts(sending: "Sending") -> dict[str, Any]:
         "transfer": sending.transfer,
         "protection": sending.sealing.said,
     }
-

@@ -180,7 +180,7 @@ def _discard(path: Path) -> None:
 
 def _too_large() -> Failure:
     return Failure(
-        f"the file is larger than {UPLOAD_MAX >> 20} MiB", "send it with `dialtone send`", status=413
+        f"the file is larger than {UPLOAD_MAX >> 20} MiB",
+        "send it with `dialtone send`",
+        status=413,
     )
-
-

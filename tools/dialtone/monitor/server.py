@@ -60,7 +60,7 @@ class Server:
             )
         self._station = station
         self._host, self._port, self._token = host, port, token
-        self._tls = {"ssl_certfile": certificate, "ssl_keyfile": key} if certificate else {}
+        self._certificate, self._key = certificate, key
         self._running: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._outbox: Outbox | None = None
@@ -82,7 +82,8 @@ class Server:
             ws_per_message_deflate=False,
             limit_concurrency=_CONNECTIONS_MAX,
             timeout_graceful_shutdown=1,
-            **{name: str(path) for name, path in self._tls.items() if path},
+            ssl_certfile=self._certificate,
+            ssl_keyfile=self._key,
         )
         try:
             config.load()
@@ -113,7 +114,7 @@ class Server:
     @property
     def url(self) -> str:
         """The address to open, with the token where one is needed."""
-        scheme = "https" if self._tls else "http"
+        scheme = "https" if self._certificate else "http"
         host = f"[{self._name()}]" if ":" in self._name() else self._name()
         token = f"?token={self._token}" if self._token is not None else ""
         return f"{scheme}://{host}:{self._port}/{token}"

@@ -49,9 +49,9 @@ const handlers = {
 
 const STATES = {
   open: ["good", "Connected"],
-  lost: ["bad", "Daemon away, trying again"],
+  lost: ["bad", "Away, trying again"],
   busy: ["bad", "Too many pages are open"],
-  refused: ["bad", "Not allowed: open the daemon’s address again"],
+  refused: ["bad", "Not allowed any more"],
 };
 
 connect(
@@ -60,6 +60,7 @@ connect(
     const [kind, text] = STATES[state];
     byId("connection").dataset.state = kind;
     say(byId("connection"), text);
+    byId("connection").title = state === "refused" ? "Open the address that the daemon printed." : "";
   },
 );
 

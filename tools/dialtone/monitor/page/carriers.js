@@ -53,22 +53,23 @@ export class Carriers {
     context.beginPath();
     context.rect(box.x, box.y, box.w, box.h);
     context.clip();
-    const half = hz.length > 1 ? Math.max((x(hz[1]) - x(hz[0])) / 2, 0.5) : 1;
     context.fillStyle = colour("accent");
-    context.globalAlpha = 0.28;
-    hz.forEach((at, number) => {
-      if (known(snr[number])) context.fillRect(x(at) - half, y(snr[number]), 2 * half + 0.3, box.y + box.h);
-    });
+    context.globalAlpha = 0.25;
+    for (const run of runs(hz, snr)) {
+      context.beginPath();
+      context.moveTo(x(run[0][0]), y(0));
+      run.forEach(([at, level]) => context.lineTo(x(at), y(level)));
+      context.lineTo(x(run.at(-1)[0]), y(0));
+      context.fill();
+    }
     context.globalAlpha = 1;
     context.strokeStyle = colour("accent");
     context.lineWidth = 1.5;
-    context.beginPath();
-    let drawn = false;
-    hz.forEach((at, number) => {
-      if (known(snr[number])) context[drawn ? "lineTo" : "moveTo"](x(at), y(snr[number]));
-      drawn = known(snr[number]);
-    });
-    context.stroke();
+    for (const run of runs(hz, snr)) {
+      context.beginPath();
+      run.forEach(([at, level]) => context.lineTo(x(at), y(level)));
+      context.stroke();
+    }
     context.restore();
     if (known(mean)) {
       context.strokeStyle = colour("text");
@@ -81,4 +82,14 @@ export class Carriers {
       context.fillText(`${mean.toFixed(1)} dB`, box.x + box.w + 8, Math.max(y(mean), box.y + 6));
     }
   }
+}
+
+/** The curve in pieces, broken where carriers hold no data: lists of [Hz, dB]. */
+function runs(hz, snr) {
+  const pieces = [[]];
+  hz.forEach((at, number) => {
+    if (known(snr[number])) pieces.at(-1).push([at, snr[number]]);
+    else if (pieces.at(-1).length) pieces.push([]);
+  });
+  return pieces.filter((piece) => piece.length);
 }

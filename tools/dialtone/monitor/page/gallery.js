@@ -65,7 +65,7 @@ export class Gallery {
       };
     }
     const share = needed > 0 ? `, ${Math.min(Math.floor((100 * have) / needed), 100)} %` : "";
-    say(card.mark, `Unverified, arriving${share}`);
+    say(card.mark, `Unverified${share}`);
     if (!before) {
       this.partial.set(transfer, card);
       this.arrange();
@@ -86,7 +86,7 @@ export class Gallery {
   arriving(name) {
     const mark = make("span", { className: "mark" });
     const frame = make("div", { className: "picture" }, mark);
-    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "not verified yet"));
+    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "still arriving"));
     return { item: make("li", { className: "arriving" }, frame, caption), frame, mark, number: 0 };
   }
 

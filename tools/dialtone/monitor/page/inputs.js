@@ -10,6 +10,8 @@ const STALE_MS = 3000;
 /** Where a level stands on a meter, as CSS writes it. */
 export const place = (dbfs) => `${100 * Math.min(Math.max(1 - dbfs / LOWEST_DBFS, 0), 1)}%`;
 
+const times = (count) => (count === 1 ? "once" : `${count} times`);
+
 export class Inputs {
   /** chosen(name) is called when another input is to be looked at. */
   constructor(chosen) {
@@ -57,7 +59,7 @@ export class Inputs {
     if (clipped > 0 || !clipping) say(entry.cells.clipped, figure(100 * clipped, "%", clipped > 0 && clipped < 0.1 ? 2 : 1));
     say(entry.cells.peak, figure(peak, "dBFS"));
     say(entry.cells.rms, figure(rms, "dBFS"));
-    say(entry.cells.overruns, String(overruns));
+    say(entry.cells.overruns, times(overruns));
     entry.cells.overruns.classList.toggle("alarm", overruns > 0);
     this.badge(entry);
   }
@@ -85,7 +87,7 @@ export class Inputs {
     const units = { peak: "dBFS", rms: "dBFS", clipped: "%", snr: "dB", clock: "ppm" };
     const cells = {};
     for (const [key, label] of Object.entries(titles)) {
-      cells[key] = make("td", { className: "number", data: { label } }, key === "overruns" ? "0" : figure(null, units[key]));
+      cells[key] = make("td", { className: "number", data: { label } }, key === "overruns" ? times(0) : figure(null, units[key]));
     }
     const row = make(
       "tr",

@@ -54,10 +54,10 @@ export class SendForm {
   listSpeeds() {
     const profile = this.profiles.find(({ name }) => name === byId("profile").value);
     if (!profile) return;
-    const line = ({ number, net_bps: bps, snr_db: snr }) => `${number}: ${rate(bps)}, needs ${figure(snr, "dB")}`;
+    const line = ({ number, net_bps: bps, snr_db: snr }) => `${number}: ${rate(bps)} from ${figure(snr, "dB")}`;
     const usual = profile.speeds[profile.default_speed - 1];
     byId("speed").replaceChildren(
-      make("option", { value: "default" }, `usual, ${line(usual)}`),
+      make("option", { value: "default" }, `${line(usual)} (usual)`),
       ...profile.speeds.map((speed) => make("option", { value: String(speed.number) }, line(speed))),
     );
   }

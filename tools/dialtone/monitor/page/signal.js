@@ -13,7 +13,7 @@ const FIGURES = {
   mode: ["Profile, speed", (event) => (event ? `${event.profile} ${event.speed}` : "–")],
   number: ["Superframe", (event) => (event ? `no. ${event.number}` : "–")],
   blocks: ["Blocks failed", (event) => (event ? `${event.blocks_failed} of ${event.blocks}` : "–")],
-  packets: ["Packets", (event) => (event ? `${event.packets} in it` : "–")],
+  packets: ["It brought", (event) => `${event?.packets ?? "–"} packets`],
 };
 
 export class Signal {
