@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,8 @@ class Inbox:
     naming  from name and media type of a transfer to the name of the file that the program makes
             of what was received; see `replaced`
     place   where files go in another order than under their names in `folder`
+    over    numbers of transfers (hexadecimal) of which no packet is wanted any more, though they
+            may lie complete in the spool
 
     A new inbox on the same folder goes on where the last one ended; `resume` delivers what was
     already complete and only lacked the key. Methods raise StorageError where the disk fails:
@@ -63,6 +65,7 @@ class Inbox:
         clock: Callable[[], float] = time.time,
         naming: Naming | None = None,
         place: Place | None = None,
+        over: Iterable[str] = (),
     ) -> None:
         self._place = Loose(folder, naming) if place is None else place
         self._ring = Keyring(keys or Keys())
@@ -75,6 +78,7 @@ class Inbox:
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
         self._memory = Memory(self._spool.memory)
         self._over = Latest[TransferKey](_KNOWN_MAX)
+        self._unwanted = frozenset(map(bytes.fromhex, over))
         self.foreign = 0  # packets that were damaged or no packets of this kind
         self.duplicates = 0  # packets that brought nothing new
         self._transfers: dict[TransferKey, Incoming] = {}
@@ -94,7 +98,7 @@ class Inbox:
             self.foreign += 1
             return None
         key = parsed.transfer, len(data)
-        if key in self._over:
+        if key in self._over or parsed.transfer in self._unwanted:
             self.duplicates += 1
             return None
         incoming = self._transfers.get(key)

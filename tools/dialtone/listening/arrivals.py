@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ class Source:
 def arrivals(folder: Path) -> list[Arrival]:
     """What was received into an inbox, the newest first; skips what is no arrival."""
     return [found for path in _folders(folder) if (found := arrival(path)) is not None]
+
+
+def arrived(folder: Path, most: int) -> list[str]:
+    """Numbers of the transfers that were received into an inbox last, at most so many."""
+    return [path.name.split("_")[1][:8] for path in islice(_folders(folder), most)]
 
 
 def arrival(folder: Path) -> Arrival | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import framing
 from dialtone import moments
 from dialtone.errors import sentence
-from dialtone.listening.arrivals import Arrival, Arrivals, Source, arrival
+from dialtone.listening.arrivals import Arrival, Arrivals, Source, arrival, arrived
 from dialtone.listening.journal import ERROR, INFO, WARNING, Journal
 from dialtone.listening.packets import Caught, Packets
 from dialtone.opening import Opening
@@ -68,7 +68,9 @@ class Intake:
     ) -> None:
         """Raises StorageError where the inbox cannot be used at all."""
         self._place = Arrivals(folder, hooked=hook is not None)
-        self._inbox = framing.Inbox(folder, opening.keys, place=self._place)
+        # A sender may still be repeating what had arrived before this start.
+        over = arrived(folder, _KNOWN_MAX)
+        self._inbox = framing.Inbox(folder, opening.keys, place=self._place, over=over)
         self._opening = opening
         self._packets = packets
         self._journal = journal
