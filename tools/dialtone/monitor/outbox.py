@@ -1,8 +1,8 @@
 """Sending from the page: what was uploaded, made into sound, played or handed out.
 
 Every job has a thread while it works. Its stages, as told to the hub: preparing, ready, playing,
-done, failed, cancelled. The sound is made once, into a file that has no name; so it can be played
-here, played by the browser and downloaded, and nothing is left behind when the daemon ends.
+done, failed, cancelled, removed. The sound is made once, into a file of a folder that goes with the
+server; so it can be played here, played by the browser and downloaded.
 """
 
 import secrets
@@ -75,6 +75,7 @@ class Order:
 class Job:
     """One sending.
 
+    passband_hz             highest frequency of the sound
     seconds, total_seconds  of sound made or played, and of the whole; None where not known
     """
 
@@ -86,6 +87,7 @@ class Job:
     total_seconds: float | None = None
     level_dbfs: float | None = None
     reason: str | None = None
+    passband_hz: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
     working: threading.Thread | None = None
@@ -182,6 +184,7 @@ class Outbox:
         for path in job.folder.iterdir():
             path.unlink()
         job.folder.rmdir()
+        self._tell(job, stage="removed")
 
     def _add(self, job: Job) -> None:
         """Keep it; the oldest that does nothing has to go for it."""
@@ -237,6 +240,7 @@ class Outbox:
                     "the sound would be too long", "choose a faster speed, or fit the picture"
                 )
             job.facts = _facts(sending)
+            job.passband_hz = profile.numerology.high_hz
             self._tell(job, total_seconds=total)
             told = time.monotonic()
             with write_audio(job.sound, profile.sample_rate, None, profile.lanes) as sink:
@@ -261,7 +265,7 @@ class Outbox:
         told = time.monotonic()
         with soundfile.SoundFile(job.sound) as file:
             blocks = file.blocks(round(_BLOCK_S * file.samplerate), dtype="float32")
-            with Playback(device, file.samplerate, file.channels) as playback:
+            with Playback(device, file.samplerate, file.channels, job.passband_hz) as playback:
                 try:
                     for block in blocks:
                         playback.write(block)

@@ -63,7 +63,7 @@ class Watching:
         while True:
             await ready.wait()
             ready.clear()
-            events = _thinned(watcher.take())
+            events = thinned(watcher.take())
             if events:
                 await websocket.send_text(_text(events))
             await asyncio.sleep(_PERIOD_S)
@@ -78,7 +78,7 @@ async def _listen(websocket: WebSocket, watcher: "Watcher") -> None:
         watcher.spectra = message.get("text") != "hidden"
 
 
-def _thinned(events: "list[Event]") -> "list[Event]":
+def thinned(events: "list[Event]") -> "list[Event]":
     """Without what a later event of the same batch overtakes."""
     kept: list[Event] = []
     seen: set[tuple[str, str]] = set()

@@ -109,7 +109,7 @@ export class SendForm {
       const event = await ask("/api/sendings", { method: "POST", body: JSON.stringify(this.order(upload)) });
       byId("passphrase").value = "";
       this.tell("");
-      this.sendings.add(event);
+      this.sendings.begun(event);
       this.sendings.then(event.id, byId("way").value, byId("device").value);
     } catch (error) {
       this.tell(error.message, true);

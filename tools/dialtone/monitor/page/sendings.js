@@ -27,6 +27,7 @@ export class Sendings {
 
   /** A "sending" event. */
   add(event) {
+    if (event.stage === "removed") return this.forget(event.id);
     const row = this.rows.get(event.id) ?? this.make(event);
     Object.assign(row.event, event);
     this.show(row);
@@ -35,6 +36,11 @@ export class Sendings {
       row.then = null;
       then(event.id);
     }
+  }
+
+  /** A sending of this page; events about it may have overtaken the answer. */
+  begun(event) {
+    if (!this.rows.has(event.id)) this.add(event);
   }
 
   /** What is to be done with it as soon as its sound is there. */
