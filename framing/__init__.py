@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RsaRecipient,
         SharesRecipient,
     )
+    from framing.partial import Partial
     from framing.transfer import Outgoing, Plan
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "Keys": "keys",
     "Lock": "locks",
     "Outgoing": "transfer",
+    "Partial": "partial",
     "Passphrase": "locks",
     "Plain": "locks",
     "Plan": "transfer",
@@ -61,6 +63,7 @@ __all__ = [
     "Keys",
     "Lock",
     "Outgoing",
+    "Partial",
     "Passphrase",
     "Plain",
     "Plan",

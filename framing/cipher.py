@@ -63,6 +63,15 @@ def aes_gcm_open(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes:
         raise AuthenticationError from None
 
 
+def aes_gcm_start(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes:
+    """The plaintext of the first bytes that AES-GCM made, not verified.
+
+    GCM encrypts in counter mode; counter 1 serves the tag, the data begins with 2 (NIST
+    SP 800-38D, section 7.1, for a nonce of 96 bits).
+    """
+    return AES.new(key, AES.MODE_CTR, nonce=nonce, initial_value=2).decrypt(ciphertext)
+
+
 def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = _KEY_BYTES) -> bytes:
     """HKDF with SHA-256 (RFC 5869)."""
     return HKDF(secret, length, salt, SHA256, 1, info)
@@ -110,6 +119,12 @@ class Suite(Protocol):
     def open(self, purpose: bytes, nonce: int, aad: bytes, sealed: bytes) -> bytes:
         """The opposite. Raises AuthenticationError."""
 
+    def unverified(self, purpose: bytes, nonce: int, start: bytes) -> bytes:
+        """What the beginning of sealed data holds, as long as the tag is not there.
+
+        start  none of it of the tag. Whoever could change it could change what comes out.
+        """
+
 
 class Encrypted:
     """AES-256-GCM under keys drawn from a file key of 24 bytes."""
@@ -134,6 +149,10 @@ class Encrypted:
 
     def open(self, purpose: bytes, nonce: int, aad: bytes, sealed: bytes) -> bytes:
         return aes_gcm_open(self._key(purpose), nonce.to_bytes(_NONCE_BYTES, "big"), aad, sealed)
+
+    def unverified(self, purpose: bytes, nonce: int, start: bytes) -> bytes:
+        short = nonce.to_bytes(_NONCE_BYTES, "big")
+        return aes_gcm_start(self._key(purpose), short, start)
 
 
 class Unencrypted:
@@ -165,8 +184,12 @@ class Unencrypted:
             raise AuthenticationError
         return data
 
+    def unverified(self, purpose: bytes, nonce: int, start: bytes) -> bytes:
+        return start
 
-def _chunk_nonce(number: int, last: bool) -> int:
+
+def chunk_nonce(number: int, last: bool) -> int:
+    """The nonce of chunk `number`, counted from 0."""
     return number << 8 | last
 
 
@@ -178,7 +201,7 @@ class ChunkSealer:
         self.count = 0
 
     def seal(self, body: bytes, last: bool) -> bytes:
-        sealed = self._suite.seal(b"chunk", _chunk_nonce(self.count, last), b"", body)
+        sealed = self._suite.seal(b"chunk", chunk_nonce(self.count, last), b"", body)
         self.count += 1
         return sealed
 
@@ -207,7 +230,7 @@ class ChunkOpener:
 
     def _try(self, sealed: bytes, number: int, last: bool) -> bytes | None:
         try:
-            return self._suite.open(b"chunk", _chunk_nonce(number, last), b"", sealed)
+            return self._suite.open(b"chunk", chunk_nonce(number, last), b"", sealed)
         except AuthenticationError:
             return None
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from framing import records
@@ -94,7 +94,7 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
             for chunk in chunks:
                 write_all(handle, chunk)
                 size += len(chunk)
-            os.fchmod(handle, 0o666 & ~_umask())
+            os.fchmod(handle, 0o666 & ~umask())
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -108,10 +108,11 @@ def write_file(folder: Path, part: str, name: str, chunks: Iterator[bytes], sha2
     return path
 
 
-def _umask() -> int:
-    umask = os.umask(0o077)  # to read it is to set it
-    os.umask(umask)
-    return umask
+def umask() -> int:
+    """The permissions that new files do without."""
+    found = os.umask(0o077)  # to read it is to set it
+    os.umask(found)
+    return found
 
 
 def discard(folder: Path, part: str) -> None:
@@ -146,12 +147,10 @@ def _place(temporary: Path, folder: Path, name: str, size: int, sha256: bytes) -
     raise StorageError(f"there are too many files called {name}")
 
 
-def find_file(
-    folder: Path, name: str, digest_of: Callable[[bytes], bytes], digests: Container[bytes]
-) -> Path | None:
+def find_file(folder: Path, name: str, known: Callable[[bytes], bool]) -> Path | None:
     """The file that was delivered as `name` or "name (1)" and so on; None where it is gone.
 
-    digest_of  from a SHA-256 to what is looked for in `digests`
+    known  whether a file of this SHA-256 is the one
     """
     for candidate in candidates(name):
         path = folder / candidate
@@ -159,7 +158,7 @@ def find_file(
             found = _sha256(path)
         except OSError:
             continue
-        if found is not None and digest_of(found) in digests:
+        if found is not None and known(found):
             return path
     return None
 

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from framing import keys, locks, records, stanzas
-from framing.cipher import FILE_KEY_BYTES, MAC_BYTES, Encrypted, Suite, Unencrypted
+from framing.cipher import FILE_KEY_BYTES, MAC_BYTES, TAG_BYTES, Encrypted, Suite, Unencrypted
 from framing.errors import (
     AuthenticationError,
     ForgedHeaderError,
@@ -22,7 +22,8 @@ from framing.keys import Keyring, Keys, PrivateKey
 VERSION = 2
 
 MEDIA_MAX = 100  # characters
-_NAME, _MEDIA, _SIZE = 1, 2, 3
+PREVIEW_MAX = 255  # bytes: a longer one counts as left out
+_NAME, _MEDIA, _SIZE, _PREVIEW = 1, 2, 3, 4
 _EXPIRES, _ENCRYPT_FIRST = 129, 130
 _INTEGER_BYTES_MAX = 8
 _METADATA_MAX = (1 << 16) - 1  # bytes; ours have some 300
@@ -45,6 +46,7 @@ class Metadata:
     size           bytes; None where the sender did not know it
     expires        seconds since 1970 UTC from which on it is refused; None for never
     encrypt_first  chunks are sealed first and packed then
+    preview        what may be shown of the file until it is there, for its media type to say
     """
 
     name: str = ""
@@ -52,8 +54,11 @@ class Metadata:
     size: int | None = None
     expires: int | None = None
     encrypt_first: bool = False
+    preview: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
+        if len(self.preview) > PREVIEW_MAX:
+            raise ValueError(f"a preview is at most {PREVIEW_MAX} bytes")
         if not _is_media_type(self.media):
             raise ValueError(f"a media type is at most {MEDIA_MAX} ASCII characters")
 
@@ -63,6 +68,8 @@ class Metadata:
             out += records.field(_MEDIA, self.media.encode())
         if self.size is not None:
             out += records.field(_SIZE, records.uint(self.size))
+        if self.preview:
+            out += records.field(_PREVIEW, self.preview)
         if self.expires is not None:
             out += records.field(_EXPIRES, records.uint(self.expires))
         if self.encrypt_first:
@@ -80,12 +87,14 @@ class Metadata:
         if known.get(_ENCRYPT_FIRST):
             raise MalformedError
         media = known.get(_MEDIA, b"").decode(errors="replace")
+        preview = known.get(_PREVIEW, b"")
         return cls(
             known.get(_NAME, b"").decode(errors="replace"),
             media if _is_media_type(media) else "",
             _integer(known.get(_SIZE)),
             _integer(known.get(_EXPIRES)),
             _ENCRYPT_FIRST in known,
+            preview if len(preview) <= PREVIEW_MAX else b"",
         )
 
 
@@ -122,6 +131,11 @@ def build_header(suite: Suite, stanzas: bytes, metadata: Metadata) -> bytes:
     head = bytes([VERSION, suite.number]) + len(stanzas).to_bytes(2, "big") + stanzas
     head += suite.seal(b"metadata", 0, head, metadata.to_bytes())
     return head + suite.mac(head)
+
+
+def header_bytes(stanzas: bytes, metadata: Metadata) -> int:
+    """Length of what `build_header` makes of these."""
+    return 4 + len(stanzas) + len(metadata.to_bytes()) + TAG_BYTES + MAC_BYTES
 
 
 @dataclass(frozen=True, slots=True)

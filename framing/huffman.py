@@ -50,6 +50,7 @@ ENCRYPT_FIRST_BYTES = CHUNK_BYTES - 16  # a tag is packed with each chunk
 _FOUR_STREAMS_FROM = 1024
 
 STORED, _ONE_CODE, _SEVERAL_CODES = b"\x00", b"\x01", b"\x02"
+MODES = (STORED, _ONE_CODE, _SEVERAL_CODES)
 _SIZE_BYTES = 2
 
 

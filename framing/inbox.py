@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -20,12 +20,17 @@ from framing.errors import (
 from framing.events import Progress, Received, Refused, Repeated
 from framing.incoming import Incoming
 from framing.keys import Keyring, Keys
+from framing.latest import Latest
+from framing.partial import Partial
+from framing.places import Loose, Naming, Place
 from framing.replay import Memory, of_file
 from framing.spool import Spool, TransferSpool
 
 SPOOL_NAME = ".dialtone"
-_TOLD_MAX = 4096
+_KNOWN_MAX = 4096  # transfers that are remembered; of a forgotten one the replay memory knows
+_TRUSTED_S = 3600.0  # a clock that is wrong after a start is right after so long
 
+TransferKey = tuple[bytes, int]  # transfer id and packet size
 Outcome = Received | Refused | Repeated
 
 
@@ -40,6 +45,9 @@ class Inbox:
     clock   seconds since 1970 UTC
     naming  from name and media type of a transfer to the name of the file that the program makes
             of what was received; see `replaced`
+    place   where files go in another order than under their names in `folder`
+    over    numbers of transfers (hexadecimal) of which no packet is wanted any more, though they
+            may lie complete in the spool
 
     A new inbox on the same folder goes on where the last one ended; `resume` delivers what was
     already complete and only lacked the key. Methods raise StorageError where the disk fails:
@@ -55,23 +63,25 @@ class Inbox:
         limit: int | None = None,
         again: bool = False,
         clock: Callable[[], float] = time.time,
-        naming: Callable[[str, str], str] | None = None,
+        naming: Naming | None = None,
+        place: Place | None = None,
+        over: Iterable[str] = (),
     ) -> None:
-        self._folder = folder
+        self._place = Loose(folder, naming) if place is None else place
         self._ring = Keyring(keys or Keys())
         self._limit = limit
         self._again = again
         self._clock = clock
-        self._naming = naming
         self._delivered: dict[str, tuple[bytes, bytes]] = {}  # digest and header, by id
-        self._told: set[tuple[tuple[bytes, int], str]] = set()  # refusals, each once
-        self._spoiled: set[tuple[bytes, int]] = set()  # transfers with a part that was refused
+        self._told = Latest[tuple[TransferKey, str]](_KNOWN_MAX)  # refusals, each once
+        self._spoiled = Latest[TransferKey](_KNOWN_MAX)  # transfers with a part that was refused
         self._spool = Spool(folder / SPOOL_NAME if spool is None else spool)
         self._memory = Memory(self._spool.memory)
-        self._over: set[tuple[bytes, int]] = set()
+        self._over = Latest[TransferKey](_KNOWN_MAX)
+        self._unwanted = frozenset(map(bytes.fromhex, over))
         self.foreign = 0  # packets that were damaged or no packets of this kind
         self.duplicates = 0  # packets that brought nothing new
-        self._transfers: dict[tuple[bytes, int], Incoming] = {}
+        self._transfers: dict[TransferKey, Incoming] = {}
         for stored in self._spool.transfers():
             self._add(stored)
 
@@ -88,7 +98,7 @@ class Inbox:
             self.foreign += 1
             return None
         key = parsed.transfer, len(data)
-        if key in self._over:
+        if key in self._over or parsed.transfer in self._unwanted:
             self.duplicates += 1
             return None
         incoming = self._transfers.get(key)
@@ -104,12 +114,25 @@ class Inbox:
 
     def resume(self) -> list[Outcome]:
         """Deliver transfers of earlier runs of which nothing is missing (any more)."""
-        outcomes = [self._advance(key) for key, each in list(self._transfers.items()) if each.due]
-        ready = [key for key, each in self._transfers.items() if each.complete]
-        outcomes += [self._advance(key) for key in ready]
-        return [outcome for outcome in outcomes if outcome is not None]
+        return list(self.resuming())
 
-    def _advance(self, key: tuple[bytes, int]) -> Outcome | None:
+    def resuming(self) -> Iterator[Outcome]:
+        """The same, one after the other: what the disk refuses does not hold up the others, and
+        raises StorageError at the end."""
+        failure: StorageError | None = None
+        for ready in (lambda each: each.due, lambda each: each.complete):
+            for key in [key for key, each in self._transfers.items() if ready(each)]:
+                try:
+                    outcome = self._advance(key)
+                except StorageError as error:
+                    failure = failure or error
+                    continue
+                if outcome is not None:
+                    yield outcome
+        if failure is not None:
+            raise failure
+
+    def _advance(self, key: TransferKey) -> Outcome | None:
         incoming = self._transfers[key]
         try:
             if incoming.due:
@@ -127,7 +150,7 @@ class Inbox:
             return self._refuse(key, error)
         return None
 
-    def _complete(self, key: tuple[bytes, int]) -> Outcome | None:
+    def _complete(self, key: TransferKey) -> Outcome | None:
         """Deliver a transfer, unless its key is missing or another process has delivered it."""
         incoming = self._transfers[key]
         if incoming.lost:
@@ -139,14 +162,15 @@ class Inbox:
                 return None
         if not incoming.ready:
             return None
-        self._make_folder()
-        outcome = incoming.deliver(self._folder, self._again, self._naming)
+        outcome = incoming.deliver(self._place, self._again)
         if isinstance(outcome, Received):
             self._delivered[outcome.transfer_id] = incoming.digest, incoming.header
+            if len(self._delivered) > _KNOWN_MAX:
+                del self._delivered[next(iter(self._delivered))]
         self._finish(key)
         return outcome
 
-    def _refuse(self, key: tuple[bytes, int], error: TransferError) -> Outcome | None:
+    def _refuse(self, key: TransferKey, error: TransferError) -> Outcome | None:
         """What becomes of a transfer that cannot be taken.
 
         A key or a program that fits may come later, so such a transfer stays. Others start anew,
@@ -162,23 +186,20 @@ class Inbox:
         elif isinstance(error, ExpiredError | TooLargeError):
             self._finish(key)
         elif not isinstance(error, VersionError):
-            self._transfers.pop(key).delete(self._folder)
+            self._transfers.pop(key).delete(self._place)
             self._spoiled.add(key)
         return self._tell(key, error)
 
-    def _tell(self, key: tuple[bytes, int], error: TransferError) -> Refused | None:
+    def _tell(self, key: TransferKey, error: TransferError) -> Refused | None:
         """Say why a transfer is refused; for each reason once."""
-        said = key, type(error).__name__
-        if said in self._told and not isinstance(error, LockError):
+        new = self._told.add((key, type(error).__name__))
+        if not new and not isinstance(error, LockError):
             return None
-        if len(self._told) >= _TOLD_MAX:
-            self._told.clear()
-        self._told.add(said)
         return Refused(key[0].hex(), str(error), error.kind, type(error).__name__)
 
-    def _finish(self, key: tuple[bytes, int]) -> None:
+    def _finish(self, key: TransferKey) -> None:
         self._over.add(key)
-        self._transfers.pop(key).delete(self._folder)
+        self._transfers.pop(key).delete(self._place)
 
     def replaced(self, received: Received, sha256: bytes) -> None:
         """The program has made another file of a received one: that is the one to look for where
@@ -188,16 +209,55 @@ class Inbox:
         with self._spool.lock():
             self._memory.add(transfer, file, int(self._clock()))
 
-    def _make_folder(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError.of("cannot make the folder for received files", error) from error
+    def tidy(self, keep_s: float, most: int) -> list[Progress]:
+        """Drop unfinished transfers of which nothing new came for so long, and where there are
+        more than `most`, those with the fewest packets; returns what was dropped.
+
+        The age goes by the clock of the file system, which may jump: within an hour from when this
+        inbox heard of it, or from its own start, no transfer is too old.
+        """
+        now = time.monotonic()
+        old = [
+            key
+            for key, incoming in self._transfers.items()
+            if now - incoming.heard_at >= min(keep_s, _TRUSTED_S)
+            and self._clock() - incoming.stored_at() >= keep_s
+        ]
+        left = len(self._transfers) - len(old)
+        if left > most:
+            rest = sorted(self._transfers.keys() - set(old), key=self._size_of)
+            old += rest[: left - most]
+        dropped = [self._transfers[key].progress() for key in old]
+        for key in old:
+            self._transfers.pop(key).delete(self._place)
+        return dropped
+
+    def _size_of(self, key: TransferKey) -> tuple[int, float]:
+        incoming = self._transfers[key]
+        return incoming.progress().have, incoming.heard_at
+
+    def progress(self, transfer_id: str) -> Progress | None:
+        """How far an unfinished transfer is; None where there is none of this number."""
+        for key in reversed(self._transfers):
+            if key[0].hex() == transfer_id:
+                return self._transfers[key].progress()
+        return None
 
     def pending(self) -> list[Progress]:
         """Unfinished transfers, those of earlier runs included."""
         every = [incoming.progress() for incoming in self._transfers.values()]
         return [progress for progress in every if progress.have or progress.header]
+
+    def partial(self, transfer_id: str) -> Partial | None:
+        """The beginning of a file that is still arriving, NOT verified: only to be looked at.
+
+        transfer_id  eight hexadecimal digits
+        None where there is no such transfer, its header is missing or no key opens it. Changes
+        nothing and writes nothing; to be called from where packets are put.
+        """
+        same = [each for key, each in self._transfers.items() if key[0].hex() == transfer_id]
+        found = [partial for each in same if (partial := each.partial()) is not None]
+        return max(found, key=lambda partial: len(partial.data), default=None)
 
     def __enter__(self) -> Self:
         return self
@@ -208,6 +268,6 @@ class Inbox:
     def close(self) -> None:
         """Forget what came of spoiled transfers after all and is not whole. Nothing is held open;
         all else that was put is in the spool already."""
-        for key in self._spoiled & self._transfers.keys():
-            if not self._transfers[key].complete:
-                self._transfers.pop(key).delete(self._folder)
+        for key in self._spoiled:
+            if key in self._transfers and not self._transfers[key].complete:
+                self._transfers.pop(key).delete(self._place)

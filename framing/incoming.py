@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from framing import fountain, packet, replay
-from framing.delivery import discard, find_file, plaintext, write_file
+from framing.delivery import plaintext
 from framing.ends import Ends
 from framing.errors import (
     AuthenticationError,
@@ -26,6 +27,8 @@ from framing.events import Progress, Received, Repeated
 from framing.header import Header, Opened
 from framing.keys import Keyring
 from framing.names import safe_name
+from framing.partial import Partial, partial_of
+from framing.places import Place
 from framing.replay import Memory
 from framing.spool import ObjectKey, TransferSpool
 from framing.trailer import Part, Trailer
@@ -34,9 +37,6 @@ _PAGE_BITS = 8  # log2 of the symbol ids that are remembered in one number
 _PAGE_MASK = (1 << _PAGE_BITS) - 1
 _SPARE = 3  # symbols beyond k that are used: with as many, one object in 10**7 is not solvable
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
-
-
-Naming = Callable[[str, str], str]
 
 
 class _Seen:
@@ -92,6 +92,7 @@ class Incoming:
         self._lost = False  # packets that were stored are not there any more
         self._newer = False  # no packet helps any more: only another version reads it
         self.protection = ""
+        self.heard_at = time.monotonic()  # when something new came, or this program began [s]
         self._load()
 
     # -- what is there ---------------------------------------------------------------------
@@ -129,6 +130,7 @@ class Incoming:
         except StorageError:
             seen.discard(parsed.esi)
             raise
+        self.heard_at = time.monotonic()
         self._ends.peek(parsed)
         if seen.count >= seen.enough:
             self._due.add(key)
@@ -247,6 +249,10 @@ class Incoming:
         """Nothing is in the spool any more: another process was faster."""
         return not self._spool.exists()
 
+    def stored_at(self) -> float:
+        """When something was stored last, by the clock of the file system [s since 1970]."""
+        return self._spool.changed_at()
+
     @property
     def lost(self) -> bool:
         """Something that was in the spool is not there any more."""
@@ -257,19 +263,18 @@ class Incoming:
         """What the replay memory knows this transfer by."""
         return replay.of_transfer(self._spool.transfer, self._ends.header or b"")
 
-    def deliver(self, folder: Path, again: bool, naming: Naming | None) -> Received | Repeated:
-        """The verified file in `folder`. Raises TransferError or StorageError, leaving no file.
+    def deliver(self, place: Place, again: bool) -> Received | Repeated:
+        """Give the verified file to `place`. Raises TransferError or StorageError, leaving no file.
 
-        again   take it even if it was delivered before
-        naming  of `Inbox`
+        again  take it even if it was delivered before
         """
         try:
-            return self._deliver(folder, again, naming)
+            return self._deliver(place, again)
         except VersionError:
             self._newer = True
             raise
 
-    def _deliver(self, folder: Path, again: bool, naming: Naming | None) -> Received | Repeated:
+    def _deliver(self, place: Place, again: bool) -> Received | Repeated:
         opened, header, last = self._opened, self._opened_header, self._ends.trailer(self._done)
         if opened is None or header is None or last is None:
             raise RuntimeError("deliver() before the transfer is ready")
@@ -279,35 +284,37 @@ class Incoming:
         metadata = opened.metadata
         if trailer.blocks != blocks or metadata.size not in (None, trailer.length):
             raise MalformedError
-        digest_of = partial(replay.of_file, header, trailer.signer)
-        before = self._memory.find(self.digest)
-        received_at = before.get(digest_of(trailer.sha256))
-        if received_at is not None and not again:
-            self._spend(opened)
-            name = safe_name(metadata.name)
-            names = [name] if naming is None else [naming(name, metadata.media), name]
-            found = (find_file(folder, each, digest_of, set(before)) for each in names)
-            path = next(filter(None, found), None)
-            return Repeated(self._spool.transfer.hex(), received_at, names[0], path)
-        stored = self._stored_blocks(blocks)
-        chunks = plaintext(stored, opened.suite, trailer, metadata.encrypt_first, self._limit)
-        path = write_file(folder, self._part, safe_name(metadata.name), chunks, trailer.sha256)
-        # In this order: whatever a crash leaves undone is done at the next start, and what the
-        # memory knows needs no key any more.
-        self._spend(opened)
-        self._memory.add(self.digest, digest_of(trailer.sha256), int(self._clock()))
-        return Received(
-            path=path,
-            name=path.name,
+        name = safe_name(metadata.name)
+        received = Received(
+            path=Path(name),
+            name=name,
             size=trailer.length,
             media=metadata.media,
-            transfer_id=self._spool.transfer.hex(),
+            transfer_id=self.transfer_id,
             protection=self.protection,
             sha256=trailer.sha256.hex(),
             signer=trailer.signer,
             signed_at=trailer.signed_at,
             expires=metadata.expires,
         )
+
+        def digest_of(sha256: bytes) -> bytes:
+            return replay.of_file(header, trailer.signer, sha256)
+
+        before = self._memory.find(self.digest)
+        received_at = before.get(digest_of(trailer.sha256))
+        if received_at is not None and not again:
+            self._spend(opened)
+            path = place.find(received, lambda sha256: digest_of(sha256) in before)
+            return Repeated(self.transfer_id, received_at, place.name_of(received), path)
+        stored = self._stored_blocks(blocks)
+        chunks = plaintext(stored, opened.suite, trailer, metadata.encrypt_first, self._limit)
+        path = place.put(received, chunks)
+        # In this order: whatever a crash leaves undone is done at the next start, and what the
+        # memory knows needs no key any more.
+        self._spend(opened)
+        self._memory.add(self.digest, digest_of(trailer.sha256), int(self._clock()))
+        return replace(received, path=path, name=path.name)
 
     def _open_trailer(self, raw: bytes, opened: Opened, header: bytes) -> Trailer:
         try:
@@ -337,13 +344,25 @@ class Incoming:
             yield data
 
     @property
-    def _part(self) -> str:
-        return f".dialtone-{self._spool.transfer.hex()}"
+    def transfer_id(self) -> str:
+        """Eight hexadecimal digits."""
+        return self._spool.transfer.hex()
 
-    def delete(self, folder: Path) -> None:
-        """Forget the transfer, and what an earlier run may have written of it into `folder`."""
-        discard(folder, self._part)
+    def delete(self, place: Place) -> None:
+        """Forget the transfer, and what an earlier run may have left of it in `place`."""
+        place.discard(self.transfer_id)
         self._spool.delete()
+
+    def partial(self) -> Partial | None:
+        """The beginning of the file, not verified; None where no key has opened the header."""
+        opened, header = self._opened, self._opened_header
+        if opened is None or header is None or header != self._ends.header:
+            return None
+        with contextlib.suppress(ExpiredError):
+            self._check_expiry(opened)
+            symbols = {key: seen.count for key, seen in self._objects.items()}
+            return partial_of(self._spool, header, opened, self._done, symbols)
+        return None
 
     def progress(self) -> Progress:
         """How far it is."""

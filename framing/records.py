@@ -44,6 +44,21 @@ def parse(data: bytes) -> Iterator[tuple[int, bytes]]:
         raise MalformedError
 
 
+def started(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(type, length, body) of each record of an object of which the beginning is known.
+
+    The last body may be shorter than its length. Never raises: it ends where nothing follows.
+    """
+    at = 0
+    while at + PREFIX_BYTES <= len(data):
+        prefix = int.from_bytes(data[at : at + PREFIX_BYTES], "big")
+        kind, length = prefix >> 20, prefix & BODY_MAX
+        if kind == END or length == 0:
+            break
+        yield kind, length, data[at + PREFIX_BYTES : at + PREFIX_BYTES + length]
+        at += PREFIX_BYTES + length
+
+
 def keys_of(data: bytes, number: int) -> dict[int, bytes]:
     """Header and trailer of an object, by their type.
 

@@ -165,6 +165,17 @@ class TransferSpool:
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
 
+    def changed_at(self) -> float:
+        """When something was stored here last [s since 1970]; 0 where nothing is here."""
+        try:
+            with os.scandir(self._folder) as entries:
+                times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
+            return max([self._folder.stat().st_mtime, *times])
+        except FileNotFoundError:
+            return 0.0
+        except OSError as error:
+            raise StorageError.of("cannot read the spool", error) from error
+
     def objects(self) -> list[ObjectKey]:
         """Objects of which packets are there."""
         keys = []
@@ -261,18 +272,22 @@ class TransferSpool:
 
     def block(self, number: int) -> bytes | None:
         """A block, or None (and the block is gone) where the disk gave something else back."""
-        path = self._block_path(number)
+        data = self.intact_block(number)
+        if data is None:
+            with contextlib.suppress(OSError):
+                self._block_path(number).unlink()
+        return data
+
+    def intact_block(self, number: int) -> bytes | None:
+        """A block, or None where the disk gives nothing or something else back."""
         try:
-            data = path.read_bytes()
+            data = self._block_path(number).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError.of("cannot read the spool", error) from error
-        if crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") != data[:_CRC_BYTES]:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            return None
-        return data[_CRC_BYTES:]
+        intact = crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") == data[:_CRC_BYTES]
+        return data[_CRC_BYTES:] if intact else None
 
     def delete(self) -> None:
         """Forget the transfer, all of it at once. What cannot be removed is left."""

@@ -13,7 +13,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import IO, BinaryIO, Self
 
@@ -21,7 +21,7 @@ from framing import fountain, packet, records
 from framing.blocks import Blocks
 from framing.cipher import ChunkSealer
 from framing.errors import SourceError, SourceTooLargeError, StorageError
-from framing.header import Metadata, NewKey, build_header
+from framing.header import Metadata, NewKey, build_header, header_bytes
 from framing.identity import Identity
 from framing.keys import Keys
 from framing.locks import KeyChoice
@@ -85,6 +85,8 @@ class Outgoing:
     signer        identity that signs the transfer
     expires       seconds since 1970 UTC from which on receivers refuse it
     encrypt_first chunks are sealed first and packed then, with the code tables in the trailer
+    preview       at most 255 bytes in the key header, to be shown until the file is there; left
+                  out where the header fits into one packet only without it
 
     Raises SourceError where the stream does not hold `size` bytes, SourceTooLargeError beyond
     32768 blocks, StorageError where the temporary file does not fit, ValueError for a wrong call.
@@ -105,6 +107,7 @@ class Outgoing:
         signer: Identity | None = None,
         expires: int | None = None,
         encrypt_first: bool = False,
+        preview: bytes = b"",
     ) -> None:
         if not packet.PACKET_BYTES_MIN <= packet_bytes <= packet.PACKET_BYTES_MAX:
             low, high = packet.PACKET_BYTES_MIN, packet.PACKET_BYTES_MAX
@@ -120,7 +123,9 @@ class Outgoing:
         self._key = NewKey.make(key, self._id)
         self._signer = signer
         self.name = safe_name(name)
-        metadata = Metadata(self.name, media, size, expires, encrypt_first)
+        metadata = Metadata(self.name, media, size, expires, encrypt_first, preview)
+        if self._alone_in_one_packet(metadata):
+            metadata = replace(metadata, preview=b"")
         header = build_header(self._key.suite, self._key.stanzas, metadata)
         self._part = Part(self._id, header)
         self._header = records.build(records.HEADER, header)
@@ -147,6 +152,15 @@ class Outgoing:
             if self._source.length != size:
                 raise SourceError
         self._packets = self._run()
+
+    def _alone_in_one_packet(self, metadata: Metadata) -> bool:
+        """Whether the header fits into one packet without the preview only."""
+        room = packet.symbol_bytes(packet.HEADER, self._packet_bytes) - records.PREFIX_BYTES
+        with_preview, without = (
+            header_bytes(self._key.stanzas, each)
+            for each in (metadata, replace(metadata, preview=b""))
+        )
+        return without <= room < with_preview
 
     def __iter__(self) -> Iterator[bytes]:
         return self

@@ -13,8 +13,10 @@ from .errors import ImagingError, NothingHiddenError
 if TYPE_CHECKING:
     from .exact import decode_exact, encode_exact
     from .fitting import Fitted, fit
+    from .partial import draw_partial
     from .pictures import Picture, PictureInfo, load, save_png
     from .png_recipe import UnpackedPng, pack_png, unpack_png
+    from .preview import make_preview
     from .similarity import ssim
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "PictureInfo",
     "UnpackedPng",
     "decode_exact",
+    "draw_partial",
     "encode_exact",
     "fit",
     "load",
+    "make_preview",
     "pack_png",
     "save_png",
     "ssim",
@@ -39,6 +43,8 @@ _HOME = {
     "encode_exact": "exact",
     "Fitted": "fitting",
     "fit": "fitting",
+    "draw_partial": "partial",
+    "make_preview": "preview",
     "Picture": "pictures",
     "PictureInfo": "pictures",
     "load": "pictures",

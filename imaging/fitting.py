@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from math import log, sqrt
 
 import numpy as np
-from PIL import Image, ImageCms, features
+from PIL import Image, features
 
 from .errors import ImagingError
-from .pictures import Picture
+from .pictures import Picture, to_image
 from .similarity import luma, ssim_of_luma
 
 # A picture with more pixels than this for each byte of budget (a third of a bit each) is reduced
@@ -58,7 +58,9 @@ def _avif(image: Image.Image, quality: int, subsampling: str = "4:2:0") -> bytes
     pixels = image.width * image.height
     speed = 6 if pixels <= 1 << 17 else 8 if pixels <= 1 << 19 else 9
     file = io.BytesIO()
-    image.save(file, "AVIF", quality=quality, speed=speed, subsampling=subsampling, max_threads=1)
+    # One tile, so that a beginning of the file is a beginning of the picture (partial.py).
+    options = {"subsampling": subsampling, "autotiling": False, "max_threads": 1}
+    image.save(file, "AVIF", quality=quality, speed=speed, **options)
     return file.getvalue()
 
 
@@ -100,7 +102,7 @@ def fit(picture: Picture | np.ndarray, budget_bytes: int, min_fill: float = 0.9)
     """
     if budget_bytes < 1:
         raise ImagingError(f"the budget must be at least one byte, got {budget_bytes}")
-    original = _to_image(picture)
+    original = to_image(picture)
     lossless = _lossless(original, budget_bytes)
     if lossless is not None:
         return lossless
@@ -166,35 +168,6 @@ class _Judge:
         if image.size != self._size:
             image = image.resize(self._size, Image.Resampling.BICUBIC)
         return replace(found, ssim=ssim_of_luma(self._luma, luma(np.asarray(image)), 255.0))
-
-
-def _to_image(picture: Picture | np.ndarray) -> Image.Image:
-    """RGB or RGBA of 8 bits, in sRGB; alpha only where something is transparent."""
-    pixels = picture.pixels if isinstance(picture, Picture) else picture
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels[:, :, -1].min() == 255:
-        pixels = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    profile = picture.info.icc_profile if isinstance(picture, Picture) else None
-    if profile is not None:
-        image = _to_srgb(image, profile)
-    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Apply an ICC profile; one that is damaged or for other samples is left aside."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode=mode
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return image if converted is None else converted
 
 
 def _scaled(image: Image.Image, factor: float) -> Image.Image:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from .errors import ImagingError
 from .exact import MAX_PIXEL_BYTES
@@ -27,7 +27,7 @@ _MAX_PIXELS = MAX_PIXEL_BYTES // 4
 _BAND_BYTES = 1 << 22
 _QUICK_LEVEL = 3  # of zlib: a fifth of the time of Pillow's level 6, a tenth more bytes
 # What Pillow's readers raise on damaged files.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -36,6 +36,7 @@ _DAMAGE = (
     KeyError,
     TypeError,
     OverflowError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -95,7 +96,7 @@ def _read(data: bytes) -> Picture:
         raise ImagingError(
             f"the picture is too large: at most {_MAX_PIXELS // 1_000_000} megapixels"
         ) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ImagingError(f"the picture cannot be read: {error}") from error
     if image.width * image.height > _MAX_PIXELS:
         raise ImagingError(
@@ -106,7 +107,7 @@ def _read(data: bytes) -> Picture:
         return _convert(image)
     except ImagingError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ImagingError(f"the picture is damaged: {error}") from error
 
 
@@ -189,6 +190,35 @@ def _silently_narrowed(image: Image.Image) -> bool:
         for tile in getattr(image, "tile", ())
         for part in (tile.args if isinstance(tile.args, tuple) else ())
     )
+
+
+def to_image(picture: Picture | np.ndarray) -> Image.Image:
+    """RGB or RGBA of 8 bits, in sRGB; alpha only where something is transparent."""
+    pixels = picture.pixels if isinstance(picture, Picture) else picture
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels[:, :, -1].min() == 255:
+        pixels = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    profile = picture.info.icc_profile if isinstance(picture, Picture) else None
+    if profile is not None:
+        image = _to_srgb(image, profile)
+    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Apply an ICC profile; one that is damaged or for other samples is left aside."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode=mode
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else converted
 
 
 def save_png(pixels: np.ndarray, icc_profile: bytes | None = None, quick: bool = False) -> bytes:

@@ -1,6 +1,7 @@
 """Pictures on the command line: exact pixels, and pictures fitted to an air time."""
 
 import hashlib
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ from dialtone import pictures
 from dialtone.errors import Failure
 from PIL import Image
 
+import framing
 import imaging
 
 PIXELS, PACKED = pictures.RESTORED_MEDIA
@@ -176,6 +178,35 @@ def test_fit_fills_the_air_time_and_never_more(dialtone, photo, tmp_path, profil
         assert image.size[0] > 0
 
 
+def test_a_fitted_picture_is_seen_while_it_arrives(tmp_path):
+    photo = Path(pictures.__file__).parent / "data" / "photo.png"
+    payload = pictures.fitted_payload(photo, 10.0, lambda payload: payload.size / 1000)
+    assert payload.preview == imaging.make_preview(imaging.load(photo))
+    sending = framing.Outgoing(
+        payload.stream,
+        name=payload.name,
+        key=framing.ClearKey(),
+        packet_bytes=502,
+        size=payload.size,
+        media=payload.media,
+        preview=payload.preview,
+    )
+    inbox = framing.Inbox(tmp_path / "in")
+    shown = []
+    for packet in sending:
+        received = inbox.put(packet)
+        if received is not None:
+            break
+        partial = inbox.partial(sending.transfer_id)
+        drawn = imaging.draw_partial(partial.data, partial.size, partial.preview)
+        with Image.open(io.BytesIO(drawn)) as image:
+            shown.append(np.asarray(image.resize((384, 256))).astype(int))
+    with Image.open(received.path) as image:
+        truth = np.asarray(image.convert("RGB").resize((384, 256))).astype(int)
+    far = [np.abs(each[:100] - truth[:100]).mean() for each in shown]
+    assert far[-1] < 0.2 * far[0]
+
+
 def test_fit_says_when_it_cannot(dialtone, photo, tmp_path):
     answer = dialtone("send", photo, "--fit", "0.2", "--plain", "-o", tmp_path / "x.wav")
     assert answer.code == 2
@@ -207,9 +238,8 @@ def test_a_restored_picture_never_replaces_another(tmp_path):
 
 
 def test_the_largest_payload_is_found():
-    def seconds(payload: pictures.Payload) -> float:
-        assert payload.size is not None
-        return 1.0 + payload.size / 1000
+    def seconds(n_bytes: int) -> float:
+        return 1.0 + n_bytes / 1000
 
     assert pictures._largest_payload(0.5, seconds) == 0
     for limit in (1.001, 1.3, 2.0, 77.0):

@@ -187,7 +187,7 @@ _FAULTS = {
     "send": ("framing.transfer:build_header", ["send", "{file}", "--to", "ann",
              "--passphrase-file", "{transfer}", "--sign", "--identity-passphrase-file", "{bob}",
              "-o", "y.wav", "--json"]),
-    "receive": ("framing.incoming:write_file", ["receive", "x.wav", "-d", "in",
+    "receive": ("framing.places:write_file", ["receive", "x.wav", "-d", "in",
                 "--passphrase-file", "{transfer}", "--json"]),
 }  # fmt: skip
 

@@ -154,7 +154,7 @@ def analyse_into(
     result.transfers = inbox.pending()
     inbox.close()
     columns.finish()
-    result.signals = receiving.signals
+    result.signals = list(receiving.signals)
     result.peak, result.clipped = loud.peak, loud.clipped
     result.damage = source.damage
     return result

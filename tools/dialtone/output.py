@@ -58,13 +58,13 @@ class Output:
     def event(self, name: str, /, **fields: object) -> None:
         """Print one JSON object, when that was asked for."""
         if self.as_json:
-            record = {"event": name} | {key: _plain(value) for key, value in fields.items()}
+            record = {"event": name} | {key: plain(value) for key, value in fields.items()}
             self._print(record)
 
     def record(self, **fields: object) -> None:
         """Print one JSON object without an event name: a row of a listing."""
         if self.as_json:
-            record = {key: _plain(value) for key, value in fields.items()}
+            record = {key: plain(value) for key, value in fields.items()}
             self._print(record)
 
     def _print(self, record: dict[str, object]) -> None:
@@ -204,14 +204,14 @@ def _console() -> "Console":
     return Console(stderr=True, highlight=False, width=width)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A value JSON can hold: numpy scalars as numbers, NaN and infinity as null, paths as text."""
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, float) or hasattr(value, "__float__"):
         number = float(value)
         return round(number, 6) if math.isfinite(number) else None

@@ -76,16 +76,25 @@ def fitted_payload(path: Path, seconds: float, air_seconds: Callable[[Payload], 
     that are left are too few for the picture.
     """
     picture = imaging.load(path)
-    budget = _largest_payload(seconds, air_seconds)
+    preview = imaging.make_preview(picture)
+
+    def stand_in(n_bytes: int) -> Payload:
+        """Bytes that do not compress further instead of a picture of that size."""
+        name = f"{path.stem}.webp"  # no format has a longer ending
+        data = io.BytesIO(os.urandom(n_bytes))
+        return Payload(data, name, n_bytes, "image/webp", preview=preview)
+
+    budget = _largest_payload(seconds, lambda n_bytes: air_seconds(stand_in(n_bytes)))
     if budget == 0:
-        shortest = air_seconds(_noise(1))
+        shortest = air_seconds(stand_in(1))
         raise Failure(
             f"{seconds:g} s is too short: an almost empty file takes {shortest:.1f} s",
             "give more seconds or a faster --speed",
         )
     fitted = imaging.fit(picture, budget, _FILL)
     name = f"{path.stem}.{fitted.format}"
-    return Payload(io.BytesIO(fitted.data), name, len(fitted.data), f"image/{fitted.format}")
+    data, media = fitted.data, f"image/{fitted.format}"
+    return Payload(io.BytesIO(data), name, len(data), media, preview=preview)
 
 
 def shown_name(name: str) -> str:
@@ -146,23 +155,18 @@ def same_pixels(one: Path, other: Path) -> bool:
     return bool(np.array_equal(imaging.load(one).pixels, imaging.load(other).pixels))
 
 
-def _largest_payload(seconds: float, air_seconds: Callable[[Payload], float]) -> int:
+def _largest_payload(seconds: float, air_seconds: Callable[[int], float]) -> int:
     """The most bytes whose air time is at most `seconds`; 0 where not even one byte's is."""
     low, high = 0, 256
-    while air_seconds(_noise(high)) <= seconds:
+    while air_seconds(high) <= seconds:
         low, high = high, 2 * high
     while high - low > max(1, low >> 10):
         middle = (low + high) // 2
-        if air_seconds(_noise(middle)) <= seconds:
+        if air_seconds(middle) <= seconds:
             low = middle
         else:
             high = middle
     return low
-
-
-def _noise(n_bytes: int) -> Payload:
-    """A stand-in for a compressed picture of that size: bytes that do not compress further."""
-    return Payload(io.BytesIO(os.urandom(n_bytes)), "picture.webp", n_bytes, "image/webp")
 
 
 def _write(data: bytes, folder: Path, name: str) -> Path:

@@ -1,19 +1,21 @@
 """Joins the layers: a payload to samples, samples to delivered files.
 
     Sending     stream -> framing packets -> modem -> samples
-    Receiving   samples -> modem -> framing packets -> files in the inbox
+    Receiving   samples -> modem -> framing packets (hearing.py) -> files in the inbox
 
 Everything that sends or receives goes through these two, whatever is at the other end: a file,
 a pipe, or a simulated channel.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import framing
 import modem
+from dialtone.hearing import Heard, Hearing, Missed, Signal
 from dialtone.locking import Sealing
+from framing.latest import Latest
 from framing.packet import parse
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 
-# Samples given to the receiver at a time: at most one superframe ends within so few.
-_PIECE = 4096
+_TRANSFERS_MAX = 4096  # whose numbers are remembered
 _REPAIR, _REPAIR_MOST = 0.02, 0.08
 
 
@@ -36,6 +37,7 @@ class Payload:
     media       what it is, for the receiver; empty for plain bytes
     file_bytes  size of the file that the stream stands for, where it is another
     file_name   name of that file
+    preview     what a receiver may show of it until it is there: of `imaging.make_preview`
     """
 
     stream: BinaryIO
@@ -44,6 +46,7 @@ class Payload:
     media: str = ""
     file_bytes: int | None = None
     file_name: str = ""
+    preview: bytes = b""
 
     @property
     def title(self) -> str:
@@ -93,6 +96,7 @@ class Sending:
             signer=sealing.signer,
             expires=sealing.expires,
             encrypt_first=sealing.encrypt_first,
+            preview=payload.preview,
         )
 
     @property
@@ -163,53 +167,13 @@ class Sending:
         return samples
 
 
-@dataclass(slots=True)
-class Signal:
-    """What is known about one transmission, collected while it is received.
-
-    snr_db, clock_ppm  means over the superframes so far
-    """
-
-    profile: str
-    speed: int
-    started_s: float
-    heard_s: float
-    superframe: int = -1
-    superframes: int = 0
-    packets: int = 0
-    packets_lost: int = 0
-    ended: bool = False
-    _snr_sum: float = 0.0
-    _clock_sum: float = 0.0
-
-    def add(self, event: modem.Acquired) -> None:
-        """Take a further superframe into account."""
-        self.superframe = event.superframe
-        self.superframes += 1
-        self.heard_s = event.time_s
-        self._snr_sum += event.stats.snr_db
-        self._clock_sum += event.stats.clock_ppm
-
-    @property
-    def air_seconds(self) -> float:
-        """From the first superframe to what was heard last [s]."""
-        return self.heard_s - self.started_s
-
-    @property
-    def snr_db(self) -> float:
-        return self._snr_sum / max(self.superframes, 1)
-
-    @property
-    def clock_ppm(self) -> float:
-        return self._clock_sum / max(self.superframes, 1)
-
-
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A transfer is complete: its file lies in the folder."""
+    """A transfer is complete: its file lies in the folder. signal: that brought the last of it,
+    None where that was in an earlier run."""
 
     received: framing.Received
-    signal: Signal
+    signal: Signal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,123 +190,69 @@ class Rejected:
     refused: framing.Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """Something that was sent did not come through."""
-
-    time_s: float
-    packets: int
-    reason: str
-
-
 Outcome = Delivered | Known | Rejected | Missed
 
 
-@dataclass
 class Receiving:
-    """From samples to files.
+    """From samples to files: a Hearing, and an inbox behind it; see there.
 
-    sample_rates  the rate of the samples, or several candidates [Hz]: until one of them shows
-                  a valid burst header they are all listened at, then only that one
-    observer      called with a modem.Observation per superframe
+    transfers  numbers of the transfers of which packets came; of very many the newest
     """
 
-    inbox: framing.Inbox
-    sample_rates: Sequence[int]
-    channels: int = 1
-    observer: Callable[[modem.Observation], None] | None = None
-    signals: list[Signal] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.n_frames = 0
-        self.transfers: set[str] = set()  # numbers of the transfers of which packets came
-        self._read_until_s = 0.0
-        self._receivers = {
-            rate: modem.Receiver(rate, self.channels, observer=self._observe)
-            for rate in self.sample_rates
-        }
+    def __init__(
+        self,
+        inbox: framing.Inbox,
+        sample_rates: Sequence[int],
+        channels: int = 1,
+        observer: Callable[[modem.Observation], None] | None = None,
+    ) -> None:
+        self.inbox = inbox
+        self.transfers = Latest[str](_TRANSFERS_MAX)
+        self._hearing = Hearing(sample_rates, channels, observer)
 
     @property
-    def sample_rate(self) -> int:
-        """The rate in use [Hz]; the first candidate while it is not decided."""
-        return next(iter(self._receivers))
+    def signals(self) -> Sequence[Signal]:
+        """The transmissions that were heard."""
+        return self._hearing.signals
 
     @property
     def seconds(self) -> float:
         """Length of the sound so far [s]."""
-        return self.n_frames / self.sample_rate
+        return self._hearing.seconds
 
     def process(self, chunk: "Samples") -> Iterator[Outcome]:
         """Take samples, (n,) or (n, channels) float32; yields what became of them."""
-        for piece in pieces(chunk, _PIECE):
-            self.n_frames += len(piece)
-            yield from self._process(piece)
+        yield from self._outcomes(self._hearing.process(chunk))
 
     def run(self, samples: "Samples") -> Iterator[Outcome]:
         """Take a whole recording; yields everything that becomes of it."""
         yield from self.process(samples)
         yield from self.flush()
 
-    def _process(self, chunk: "Samples") -> Iterator[Outcome]:
-        for rate, receiver in list(self._receivers.items()):
-            yield from self._handle(rate, receiver.process(chunk))
-
     def flush(self) -> Iterator[Outcome]:
         """The input has ended; yields what was still on its way."""
-        for rate, receiver in list(self._receivers.items()):
-            yield from self._handle(rate, receiver.flush())
+        yield from self._outcomes(self._hearing.flush())
 
-    def _observe(self, observation: modem.Observation) -> None:
-        if observation.duration_s:  # not a false start
-            self._read_until_s = observation.time_s + observation.duration_s
-        if self.observer is not None:
-            self.observer(observation)
-
-    def _handle(self, rate: int, events: Iterable[modem.Event]) -> Iterator[Outcome]:
-        for event in events:
-            if rate not in self._receivers:
-                return
-            if isinstance(event, modem.Acquired):
-                self._receivers = {rate: self._receivers[rate]}
-                self._signal_of(event).add(event)
-            if isinstance(event, modem.Lost):  # perhaps of a signal that cannot be read from this
-                yield Missed(event.time_s, 0, event.reason)
-            if not self.signals:
+    def _outcomes(self, heard: Iterable[Heard | Missed]) -> Iterator[Outcome]:
+        for item in heard:
+            if isinstance(item, Missed):
+                yield item
                 continue
-            signal = self.signals[-1]
-            # Events carry where their superframe starts; what was heard reaches to its end.
-            signal.heard_s = max(signal.heard_s, min(self._read_until_s, self.seconds))
-            match event:
-                case modem.Packet():
-                    signal.packets += 1
-                    yield from self._deliver(event, signal)
-                case modem.BlockLost():
-                    signal.packets_lost += event.count
-                    yield Missed(event.time_s, event.count, "too much noise or a gap")
-                case modem.Ended():
-                    signal.ended = True
+            parsed = parse(item.data)
+            if parsed is not None:
+                self.transfers.add(parsed.transfer.hex())
+            answer = self.inbox.put(item.data)
+            if answer is not None:
+                yield outcome_of(answer, item.signal)
 
-    def _signal_of(self, event: modem.Acquired) -> Signal:
-        """The transmission that a superframe belongs to: the last one, or a new one."""
-        if self.signals:
-            last = self.signals[-1]
-            same = (last.profile, last.speed) == (event.profile, event.speed)
-            if same and not last.ended and event.superframe > last.superframe:
-                return last
-        self.signals.append(Signal(event.profile, event.speed, event.time_s, event.time_s))
-        return self.signals[-1]
 
-    def _deliver(self, event: modem.Packet, signal: Signal) -> Iterator[Outcome]:
-        parsed = parse(event.data)
-        if parsed is not None:
-            self.transfers.add(parsed.transfer.hex())
-        answer = self.inbox.put(event.data)
-        if isinstance(answer, framing.Received):
-            yield Delivered(answer, signal)
-        elif isinstance(answer, framing.Repeated):
-            yield Known(answer)
-        elif isinstance(answer, framing.Refused):
-            yield Rejected(answer)
+def outcome_of(
+    answer: "framing.Received | framing.Repeated | framing.Refused", signal: Signal | None
+) -> Delivered | Known | Rejected:
+    """What an inbox says, with the signal that brought it."""
+    if isinstance(answer, framing.Received):
+        return Delivered(answer, signal)
+    return Known(answer) if isinstance(answer, framing.Repeated) else Rejected(answer)
 
 
 def planned_air_seconds(
@@ -374,9 +284,3 @@ def after_quiet(samples: "Samples", frames: int) -> "Samples":
     import numpy as np
 
     return np.concatenate((np.zeros((frames, *samples.shape[1:]), np.float32), samples))
-
-
-def pieces(samples: "Samples", length: int) -> Iterator["Samples"]:
-    """Cut an array into pieces of at most `length` frames."""
-    for start in range(0, len(samples), length):
-        yield samples[start : start + length]

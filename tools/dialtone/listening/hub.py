@@ -105,6 +105,11 @@ class Hub:
                 self._watchers.remove(watcher)
 
     @property
+    def watched(self) -> bool:
+        """Whether anybody watches at all."""
+        return bool(self._watchers)
+
+    @property
     def wants_spectra(self) -> bool:
         """Whether anybody looks at spectra and constellations."""
         return any(watcher.spectra for watcher in self._watchers)

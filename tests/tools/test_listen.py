@@ -1,0 +1,316 @@
+"""The daemon as a process: what it receives, what it says, how it ends."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from dialtone.__main__ import run
+from dialtone.listening.arrivals import arrivals
+
+import framing
+import modem
+
+from .daemon import Daemon, until
+
+NASTY = "-rf $(touch owned) `id` \"'; é& |.bin"
+
+
+@pytest.fixture
+def listen(tmp_path):
+    """Start daemons into tmp_path/in."""
+    running = []
+
+    def call(*arguments):
+        log = tmp_path / f"log{len(running)}"
+        running.append(Daemon(tmp_path / "in", *arguments, log=log))
+        return running[-1]
+
+    yield call
+    for daemon in running:
+        daemon.kill()
+
+
+def only(items):
+    (item,) = items
+    return item
+
+
+def raw(path: Path) -> bytes:
+    """A recording as raw samples."""
+    return soundfile.read(path, dtype="int16")[0].tobytes()
+
+
+def whole(inbox: Path) -> list[str]:
+    """All that is in the inbox; what is not is debris."""
+    names = {entry.name for entry in inbox.rglob("*")} - {".dialtone", "delivered"}
+    names -= {arrival.folder.name for arrival in arrivals(inbox)}
+    return sorted(names)
+
+
+def test_a_recording_becomes_an_arrival(listen, recordings, data, tmp_path):
+    daemon = listen()
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    assert daemon.end() == 0
+    arrival = only(arrivals(tmp_path / "in"))
+    assert arrival.file.read_bytes() == data
+    receipt = arrival.receipt
+    assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (receipt["file"], receipt["bytes"], receipt["input"]) == ("file.bin", 3000, "stdin")
+    assert (receipt["protection"], receipt["signed_by"]) == ("plain", None)
+    assert (receipt["profile"], receipt["packets_lost"]) == ("phone", 0)
+    assert receipt["snr_db"] > 30
+    assert 1 < receipt["air_seconds"] < 5
+    assert receipt["goodput_bps"] == pytest.approx(8 * 3000 / receipt["air_seconds"], rel=1e-3)
+    told = only(daemon.events("received"))
+    assert receipt.items() <= told.items()
+    assert told["folder"] == arrival.folder.name
+    assert arrival.folder.name.endswith(f"Z_{receipt['transfer']}")
+    assert receipt["received"].replace("-", "").replace(":", "")[:15] == arrival.folder.name[:15]
+    assert whole(tmp_path / "in") == ["file.bin", "receipt.json"]
+
+
+def test_raw_samples_of_an_unknown_rate(listen, recordings, data, tmp_path):
+    daemon = listen()
+    daemon.hear(raw(recordings / "plain.wav"))
+    assert daemon.end() == 0
+    assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
+
+
+def test_a_packed_picture_arrives_as_it_was(listen, dialtone, tmp_path):
+    photo = Path(__file__).parents[2] / "tools/dialtone/data/photo.png"
+    assert dialtone("send", photo, "--plain", "-p", "cable", "-o", tmp_path / "p.wav").code == 0
+    daemon = listen()
+    daemon.hear((tmp_path / "p.wav").read_bytes())
+    assert daemon.end() == 0
+    arrival = only(arrivals(tmp_path / "in"))
+    assert arrival.file.name == "photo.png"
+    assert arrival.file.read_bytes() == photo.read_bytes()
+    assert arrival.receipt["payload_bytes"] < arrival.receipt["bytes"]
+
+
+def packets_of(data: bytes, name: str, size: int) -> list[bytes]:
+    import io
+
+    return list(framing.Outgoing(io.BytesIO(data), name=name, key=framing.Plain(),
+                                 packet_bytes=size, size=len(data)))  # fmt: skip
+
+
+def test_transfers_that_are_interleaved(listen, tmp_path):
+    """Packets of three transfers by turns, in one transmission."""
+    tx = modem.Transmitter(modem.profiles["phone"])
+    files = {f"{n}.bin": np.random.default_rng(n).bytes(6000 + n) for n in range(3)}
+    queues = [packets_of(data, name, tx.packet_bytes) for name, data in files.items()]
+    packets = [queue[i] for i in range(max(map(len, queues))) for queue in queues if i < len(queue)]
+    sound = np.concatenate((tx.process(packets), tx.flush()))
+    daemon = listen("--rate", 8000)
+    daemon.hear((sound * 32767).astype("<i2").tobytes())
+    assert daemon.end() == 0
+    there = {arrival.file.name: arrival.file.read_bytes() for arrival in arrivals(tmp_path / "in")}
+    assert there == files
+
+
+def test_a_key_that_is_missing_and_comes_later(listen, recordings, key, data, tmp_path):
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text("not this one")
+    daemon = listen("--passphrase-file", wrong)
+    sound = raw(recordings / "sealed.wav")
+    daemon.hear(sound)
+    daemon.hear(bytes(200_000))
+    daemon.hear(sound)
+    assert daemon.end() == 0
+    refused = only(daemon.events("refused"))
+    assert (refused["kind"], refused["level"]) == ("key", "warning")
+    assert arrivals(tmp_path / "in") == []
+
+    daemon = listen("--passphrase-file", key)
+    assert daemon.end() == 0
+    assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
+    assert daemon.events("received")[0]["snr_db"] is None
+
+
+@pytest.mark.parametrize("kind", ["noise", "RIFF", "nothing"])
+def test_junk_on_stdin(listen, kind, tmp_path):
+    """Whatever comes: no traceback, no false arrival; a WAV stream that is none says so."""
+    junk = np.random.default_rng(3).bytes(300_001)
+    sound = {"noise": junk, "RIFF": b"RIFF1234WAVEfmt " + junk[:500], "nothing": b""}[kind]
+    daemon = listen()
+    daemon.hear(sound)
+    assert daemon.end() == (2 if kind == "RIFF" else 0)
+    said = daemon.log.read_text()
+    assert "Traceback" not in said
+    assert not daemon.events("received")
+    if kind == "RIFF":
+        assert "damaged header" in daemon.events("error")[0]["error"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_it_stores_what_it_has_heard(
+    listen, recordings, data, number, code, tmp_path
+):
+    """Of a transmission that is cut off in the middle, all whole superframes are in the spool."""
+    sound = raw(recordings / "plain.wav")
+    daemon = listen("--rate", 8000)
+    daemon.hear(sound[: len(sound) * 9 // 10])
+    until(lambda: not daemon.unheard)
+    daemon.signal(number)
+    assert daemon.wait() == code
+    assert [event["event"] for event in daemon.events()][-1] in ("stopped", "error")
+    assert list((tmp_path / "in" / ".dialtone").glob("*/*.packets")) or arrivals(tmp_path / "in")
+
+
+def test_a_log_that_cannot_be_written_is_no_end(recordings, data, tmp_path):
+    """As on a full disk; the arrival counts."""
+    daemon = Daemon(tmp_path / "in", log=Path("/dev/full"))
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    daemon.end()
+    assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
+
+
+def hook_script(tmp_path: Path, body: str) -> str:
+    script = tmp_path / "hook.py"
+    script.write_text(f"import json, os, sys\n{body}\n")
+    return f"{sys.executable} '{script}' 'two words'"
+
+
+def test_the_hook_gets_nasty_names_as_they_are(listen, dialtone, data, tmp_path):
+    source = tmp_path / NASTY
+    source.write_bytes(data)
+    sent = tmp_path / "nasty.wav"
+    assert dialtone("send", "--plain", "-o", sent, "--", source).code == 0
+    said = tmp_path / "said.json"
+    body = (
+        "told = {k: v for k, v in os.environ.items() if k.startswith('DIALTONE_')}\n"
+        f"json.dump([sys.argv[1:], told, sys.stdin.read()], open({str(said)!r}, 'w'))\n"
+        "print('done it')"
+    )
+    daemon = listen("--exec", hook_script(tmp_path, body))
+    daemon.hear(sent.read_bytes())
+    assert daemon.end() == 0
+    arrival = only(arrivals(tmp_path / "in"))
+    name = framing.names.safe_name(NASTY)
+    assert arrival.file == tmp_path / "in" / arrival.folder.name / name
+    words, told, stdin = json.loads(said.read_text())
+    assert words == ["two words", str(arrival.file)]
+    assert stdin == ""
+    assert told["DIALTONE_FILE"] == str(arrival.file)
+    assert told["DIALTONE_RECEIPT"] == str(arrival.folder / "receipt.json")
+    assert told["DIALTONE_TRANSFER"] == arrival.receipt["transfer"]
+    assert told["DIALTONE_SENDER"] == ""
+    assert told["DIALTONE_BYTES"] == "3000"
+    ended = only(daemon.events("hook"))
+    assert (ended["code"], ended["output"]) == (0, "done it")
+    assert not list(tmp_path.rglob("owned"))
+    assert whole(tmp_path / "in") == sorted([name, "receipt.json"])
+
+
+def test_a_hook_that_was_broken_off_is_run_again(listen, recordings, tmp_path):
+    """kill -9 while it runs; then it runs for the same arrival, once, and not a third time."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    waits = tmp_path / "waits"
+    waits.touch()
+    body = (
+        f"import pathlib, time\nrun = pathlib.Path({str(runs)!r}, str(os.getpid()))\nrun.touch()\n"
+        f"while os.path.exists({str(waits)!r}): time.sleep(0.01)"
+    )
+    command = ("--exec", hook_script(tmp_path, body))
+    daemon = listen(*command)
+    daemon.hear((recordings / "plain.wav").read_bytes() + bytes(100_000))
+    until(lambda: list(runs.iterdir()))
+    daemon.kill()
+    waits.unlink()
+    daemon = listen(*command)
+    assert daemon.end() == 0
+    assert len(daemon.events("hook")) == 1
+    assert len(list(runs.iterdir())) == 2
+    daemon = listen(*command)
+    assert daemon.end() == 0
+    assert daemon.events("hook") == []
+    assert whole(tmp_path / "in") == ["file.bin", "receipt.json"]
+
+
+def test_a_hook_that_takes_too_long_is_ended(listen, recordings, tmp_path):
+    body = "import time\nprint('begun', flush=True)\ntime.sleep(1000)"
+    daemon = listen("--exec", hook_script(tmp_path, body), "--exec-limit", 1)
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    assert daemon.end() == 0
+    ended = only(daemon.events("hook"))
+    assert "longer than 1 s" in ended["text"]
+    assert ended["output"] == "begun"
+    assert ended["code"] == -signal.SIGTERM
+
+
+def test_killed_at_twenty_moments_of_one_transfer(listen, tmp_path):
+    """kill -9 again and again while three passes are played: the file arrives, exact, once, and
+    nothing else is left."""
+    data = np.random.default_rng(5).bytes(150_000)
+    (tmp_path / "big.bin").write_bytes(data)
+    wav = tmp_path / "big.wav"
+    sending = ["send", str(tmp_path / "big.bin"), "--plain", "--repeat", "3", "-o", str(wav)]
+    assert run(sending) == 0
+    sound = raw(wav)
+    draw = random.Random(20)
+    cuts = sorted(2 * draw.randrange(len(sound) // 2) for _ in range(20))
+    received = []
+    for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(sound)], strict=True)):
+        daemon = listen("--rate", 8000)
+        daemon.hear(sound[start:end])
+        if end == len(sound):
+            assert daemon.end() == 0
+        else:
+            if number % 2:
+                until(lambda d=daemon: not d.unheard)
+            daemon.kill()
+        received += daemon.events("received")
+    arrival = only(arrivals(tmp_path / "in"))
+    assert arrival.file.read_bytes() == data
+    assert len({event["folder"] for event in received}) == 1
+    assert whole(tmp_path / "in") == ["big.bin", "receipt.json"]
+
+
+def test_arrivals_and_what_is_none(listen, recordings, tmp_path):
+    daemon = listen()
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    assert daemon.end() == 0
+    inbox = tmp_path / "in"
+    real = only(arrivals(inbox))
+    secret = tmp_path / "secret"
+    secret.write_text("{}")
+    for number, receipt in enumerate(
+        ["", "[]", "{}", '{"file": "../../secret"}', '{"file": ""}', '{"file": 7}',
+         '{"file": "link"}', "[" * 60_000]
+    ):  # fmt: skip
+        folder = inbox / f"20300101T00000{number}Z_00000000"
+        folder.mkdir()
+        (folder / "receipt.json").write_text(receipt)
+        (folder / "link").symlink_to(secret)
+    (inbox / "20300101T000010Z_00000000").symlink_to(real.folder)
+    linked = inbox / "20300101T000011Z_00000000"
+    linked.mkdir()
+    (linked / "receipt.json").symlink_to(real.folder / "receipt.json")
+    os.mkfifo(inbox / "20300101T000012Z_00000000")
+    piped = inbox / "20300101T000013Z_00000000"
+    piped.mkdir()
+    os.mkfifo(piped / "receipt.json")
+    assert arrivals(inbox) == [real]
+
+
+def test_what_arrives_minds_the_umask(listen, recordings, tmp_path):
+    before = os.umask(0o027)
+    try:
+        daemon = listen()
+    finally:
+        os.umask(before)
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    assert daemon.end() == 0
+    arrival = only(arrivals(tmp_path / "in"))
+    modes = [stat.S_IMODE(p.stat().st_mode) for p in (arrival.folder, *arrival.folder.iterdir())]
+    assert modes == [0o750, 0o640, 0o640]

@@ -1,0 +1,257 @@
+"""The monitor's server without a browser: watching, sending, microphones."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from dialtone.listening.station import Station
+from dialtone.monitor import sending, watching
+from dialtone.monitor.server import Server
+from websockets.exceptions import ConnectionClosed
+
+from .monitor_client import DEADLINE_S, SECRET, Client, listening, serving, until
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[Station]:
+    with listening(tmp_path) as station:
+        yield station
+
+
+@pytest.fixture
+def client(station: Station) -> Iterator[Client]:
+    with serving(station) as server:
+        yield Client(server)
+
+
+# Watching
+
+
+def test_a_newcomer_learns_what_is_known_and_then_what_happens(
+    station: Station, client: Client
+) -> None:
+    station.hub.tell("log", time=0.0, level="info", text="before", fields={})
+    with client.live() as live:
+        hello, *known = json.loads(live.recv())
+        assert hello["type"] == "hello"
+        assert [event["text"] for event in known if event["type"] == "log"][-1] == "before"
+        until(lambda: station.hub.wants_spectra)
+        station.hub.tell("spectrum", input="a", low_hz=0, high_hz=1, dbfs=[1])
+        assert json.loads(live.recv(DEADLINE_S))[0]["dbfs"] == [1]
+        live.send("hidden")
+        until(lambda: not station.hub.wants_spectra)
+    until(lambda: not station.hub.watched)
+
+
+def test_a_slow_page_gets_the_last_figures_and_all_transfers() -> None:
+    events = [
+        *({"type": "level", "input": name, "peak_dbfs": n} for n in range(3) for name in "ab"),
+        *({"type": "transfer", "transfer": n} for n in range(3)),
+    ]
+    thinned = watching.thinned(events)
+    assert [event.get("peak_dbfs", event.get("transfer")) for event in thinned] == [2, 2, 0, 1, 2]
+
+
+def test_only_so_many_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_WATCHERS_MAX", 1)
+    with client.live() as first, client.live() as second:
+        first.recv()
+        with pytest.raises(ConnectionClosed) as closed:
+            second.recv(DEADLINE_S)
+        assert closed.value.rcvd.code == watching.BUSY
+
+
+def test_a_page_is_let_go_when_the_server_stops(station: Station) -> None:
+    server = Server(station, "127.0.0.1", 0, None)
+    server.start()
+    with Client(server).live() as live:
+        live.recv()
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 4
+        with pytest.raises(ConnectionClosed):
+            live.recv(DEADLINE_S)
+
+
+# Sending
+
+
+def begin(client: Client, data: bytes, name: str = "file.bin", **order: Any) -> dict[str, Any]:
+    status, _, told = client.ask("/api/uploads", "POST", data, X_File_Name=name)
+    assert status == 201, told
+    order = {"profile": "phone", "protection": "plain", **order}
+    return client.json("/api/sendings", "POST", upload=json.loads(told)["upload"], **order)
+
+
+def sound(client: Client, job: dict[str, Any]) -> bytes:
+    def ready() -> bytes | None:
+        status, _, data = client.ask(f"/api/sendings/{job['id']}/sound.wav")
+        assert status in (200, 409)
+        return data if status == 200 else None
+
+    return until(ready)
+
+
+@pytest.mark.parametrize("protection", [{"protection": "passphrase", "passphrase": SECRET}, {}])
+def test_the_sound_carries_the_file(
+    station: Station, client: Client, data: bytes, protection: dict[str, str]
+) -> None:
+    job = begin(client, data, "caf%C3%A9.bin", **protection)
+    assert SECRET not in json.dumps(job)
+    samples, rate = soundfile.read(io.BytesIO(sound(client, job)), dtype="float32")
+    assert rate == 8000
+    stream = station.open_stream("test", rate)
+    quiet = np.zeros(rate // 2, np.float32)
+    stream.write(np.concatenate((quiet, samples, quiet))[:, np.newaxis])
+    stream.close()
+    (arrival,) = until(lambda: client.json("/api/arrivals")["arrivals"])
+    assert arrival["name"] == "café.bin"
+    assert client.ask(f"/api/arrivals/{arrival['place']}/file")[2] == data
+
+
+def test_contacts_are_names_and_never_paths(
+    client: Client, be: Callable[[str], Path], tmp_path: Path
+) -> None:
+    be("bob")
+    (known,) = client.json("/api/contacts")
+    assert known["name"] == "ann"
+    job = begin(client, b"hello", protection="contacts", to=["ann"])
+    assert until(lambda: sound(client, job))
+    for to in ([str(tmp_path / ".home")], ["nobody"], ["ann", "/etc/passwd"], [], "ann"):
+        _, _, told = client.ask("/api/uploads", "POST", b"x")
+        wanted = {"upload": json.loads(told)["upload"], "profile": "phone"}
+        body = json.dumps(wanted | {"protection": "contacts", "to": to})
+        status, _, told = client.ask("/api/sendings", "POST", body)
+        assert status == 400
+        assert "contacts" in json.loads(told)["error"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"profile": "nothing"}, {"speed": "99"}, {"protection": "none"}, {"fit_s": -1},
+        {"fit_s": "1"}, {"protection": "passphrase", "passphrase": ""}, {"upload": "../x"},
+    ],
+)  # fmt: skip
+def test_a_wrong_order_is_a_sentence(client: Client, wrong: dict[str, Any]) -> None:
+    _, _, told = client.ask("/api/uploads", "POST", b"x", X_File_Name="a")
+    order = {"upload": json.loads(told)["upload"], "profile": "phone", "protection": "plain"}
+    status, _, data = client.ask("/api/sendings", "POST", json.dumps(order | wrong))
+    assert status in (400, 404)
+    assert json.loads(data)["error"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"\xff", b"[" * 50000, b"1"])
+def test_a_wrong_request_is_a_sentence(client: Client, body: bytes) -> None:
+    assert client.ask("/api/sendings", "POST", body)[0] == 400
+    assert client.ask("/api/sendings", "POST", b" " * 70000)[0] == 413
+
+
+def test_what_cannot_be_fitted_fails_with_a_reason(client: Client) -> None:
+    with client.live() as live:
+        begin(client, b"no picture", fit_s=10)
+        stages = []
+        while "failed" not in stages:
+            events = json.loads(live.recv(DEADLINE_S))
+            stages += [event["stage"] for event in events if event["type"] == "sending"]
+    assert events[-1]["reason"]
+
+
+def test_uploads_are_bounded(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sending, "UPLOAD_MAX", 1000)
+    assert client.ask("/api/uploads", "POST", b"x" * 1001)[0] == 413
+    assert client.ask("/api/uploads", "POST", iter([b"x"]))[0] == 411  # chunked: no length
+    assert client.ask("/api/uploads", "POST", b"x" * 1000)[0] == 201
+
+
+def test_nothing_stays_of_what_was_uploaded(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    server = Server(station, "127.0.0.1", 0, None)
+    server.start()
+    client = Client(server)
+    job = begin(client, b"hello")
+    sound(client, job)
+    assert client.ask(f"/api/sendings/{job['id']}", "DELETE")[0] == 204
+    assert client.ask(f"/api/sendings/{job['id']}/sound.wav")[0] == 404
+    (kept,) = folder.iterdir()
+    assert list(kept.iterdir()) == []
+    begin(client, b"hello")
+    server.stop()
+    assert list(folder.iterdir()) == []
+
+
+# Microphones
+
+
+def test_a_microphone_becomes_an_input_and_a_file(
+    station: Station, client: Client, recordings: Path, data: bytes
+) -> None:
+    samples, rate = soundfile.read(recordings / "sealed.wav", dtype="<f4")
+    with client.live("/microphone") as microphone:
+        microphone.send(json.dumps({"rate": rate}))
+        assert json.loads(microphone.recv(DEADLINE_S)) == {"input": "browser 1"}
+        for start in range(0, len(samples), 4096):
+            microphone.send(samples[start : start + 4096].tobytes())
+    (arrival,) = until(lambda: client.json("/api/arrivals")["arrivals"])
+    assert arrival["receipt"]["input"] == "browser 1"
+    assert client.ask(f"/api/arrivals/{arrival['place']}/file")[2] == data
+
+
+@pytest.mark.parametrize(
+    "first", ["", "{}", '{"rate": 0}', '{"rate": 1e4}', '{"rate": true}', "[" * 9999, b"x"]
+)
+def test_a_wrong_beginning_of_a_microphone(client: Client, first: str | bytes) -> None:
+    with client.live("/microphone") as microphone:
+        microphone.send(first)
+        with pytest.raises(ConnectionClosed) as closed:
+            microphone.recv(DEADLINE_S)
+        assert closed.value.rcvd.code == 4400
+
+
+def test_what_is_no_sound_ends_a_microphone(client: Client) -> None:
+    wrong = np.array([np.nan, np.inf, -np.inf, 1e30], "<f4").tobytes()
+    for block, code in [(b"abc", 4400), (b"", 4400), (b"\0" * (1 << 19), 1009)]:
+        with client.live("/microphone") as microphone:
+            microphone.send('{"rate": 48000}')
+            microphone.recv(DEADLINE_S)
+            microphone.send(wrong)
+            microphone.send(block)
+            with pytest.raises(ConnectionClosed) as closed:
+                microphone.recv(DEADLINE_S)
+            assert closed.value.rcvd.code == code
+
+
+def test_only_so_many_microphones(client: Client) -> None:
+    with ExitStack() as opened:
+        for _ in range(4):
+            microphone = opened.enter_context(client.live("/microphone"))
+            microphone.send('{"rate": 8000}')
+            microphone.recv(DEADLINE_S)
+        fifth = opened.enter_context(client.live("/microphone"))
+        with pytest.raises(ConnectionClosed) as closed:
+            fifth.recv(DEADLINE_S)
+        assert closed.value.rcvd.code == watching.BUSY
+
+
+def test_a_server_starts_again_on_its_port(station: Station) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    for _ in range(2):
+        server = Server(station, "127.0.0.1", port, None)
+        server.start()
+        assert Client(server).ask("/")[0] == 200
+        server.stop()

@@ -1,0 +1,49 @@
+"""The log of the daemon: each event once, for everybody who looks.
+
+stdout    with --json: one JSON object a line, the event, its time and level, its fields
+stderr    without: a sentence behind the time, UTC
+the hub   both, for the page and the terminal's view
+"""
+
+import contextlib
+import os
+import threading
+import time
+from datetime import UTC, datetime
+
+from dialtone.listening.hub import Hub
+from dialtone.output import Output, plain
+
+INFO, WARNING, ERROR = "info", "warning", "error"
+_JOURNALD = "JOURNAL_STREAM"  # set by systemd, whose log has its own times
+
+
+class Journal:
+    """Takes events from any thread. A log that cannot be written costs only itself.
+
+    silent  only the hub is told: the terminal shows something else
+    """
+
+    def __init__(self, out: Output, hub: Hub, silent: bool = False) -> None:
+        self.hub = hub
+        self._out = out
+        self._lock = threading.Lock()
+        self._silent = silent
+        self._timed = _JOURNALD not in os.environ
+
+    def tell(self, event: str, sentence: str, /, level: str = INFO, **fields: object) -> None:
+        """One event: its name for scripts, a sentence for people, and its fields for both."""
+        now = time.time()
+        facts = {key: plain(value) for key, value in fields.items()}
+        self.hub.tell("log", time=now, level=level, text=sentence, fields={"event": event} | facts)
+        if self._silent:
+            return
+        # Nobody reads any more, or the disk with the log is full: listening goes on.
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._out.event(event, time=now, level=level, text=sentence, **facts)
+            self._out.say(f"{self._stamp(now)}{sentence}")
+
+    def _stamp(self, now: float) -> str:
+        if not self._timed:
+            return ""
+        return f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} "

@@ -1,0 +1,95 @@
+// Small helpers: elements, figures with their units, requests.
+
+const NONE = "–";
+
+export const byId = (id) => document.getElementById(id);
+
+/** A new element. `set` holds properties; `data` its data attributes, `aria` its aria attributes. */
+export function make(tag, { data = {}, aria = {}, ...set } = {}, ...children) {
+  const element = document.createElement(tag);
+  Object.assign(element, set);
+  Object.assign(element.dataset, data);
+  for (const [name, value] of Object.entries(aria)) element.setAttribute(`aria-${name}`, value);
+  element.append(...children);
+  return element;
+}
+
+/** Set a text only where it is another: nothing is drawn or read out again without need. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export const known = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** A number with its unit; a minus sign is one, and what is not known is a dash. */
+export function figure(value, unit, digits = 1) {
+  const text = known(value) ? value.toFixed(digits).replace(/^-(0(?:\.0*)?)$/, "$1") : NONE;
+  return `${text.replace("-", "−")} ${unit}`;
+}
+
+export function size(bytes) {
+  if (!known(bytes)) return `${NONE} bytes`;
+  if (bytes < 1000) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
+}
+
+export function rate(bitsPerSecond) {
+  if (!known(bitsPerSecond)) return `${NONE} bit/s`;
+  if (bitsPerSecond < 1e3) return `${bitsPerSecond.toFixed(0)} bit/s`;
+  if (bitsPerSecond < 1e6) return `${(bitsPerSecond / 1e3).toFixed(1)} kbit/s`;
+  return `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`;
+}
+
+export function duration(seconds) {
+  if (!known(seconds)) return `${NONE} s`;
+  if (seconds < 100) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const two = (value) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit" });
+
+export const timeOfDay = (seconds) => clock.format(new Date(seconds * 1000));
+
+/** A moment as people here write it: the time where it is of today, the day before it otherwise. */
+export function moment(seconds) {
+  if (!known(seconds)) return NONE;
+  const date = new Date(seconds * 1000);
+  const today = day.format(date) === day.format(new Date());
+  return today ? `today ${clock.format(date)}` : `${day.format(date)} ${clock.format(date)}`;
+}
+
+/** The same to the second in UTC. */
+export const utc = (seconds) =>
+  known(seconds) ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : NONE;
+
+/** A request to the daemon; the JSON of the answer. Throws an Error with a sentence. */
+export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { method, body, headers });
+  } catch {
+    throw new Error("The daemon does not answer.");
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const told = await answer.json().catch(() => ({}));
+  const sentence = told.error ?? `the daemon refused it (${answer.status})`;
+  const hint = told.hint ? `: ${told.hint}` : "";
+  throw new Error(`${sentence[0].toUpperCase()}${sentence.slice(1)}${hint}.`);
+}
+
+/** Do something once before the next picture, however often it is asked for. */
+export function onFrame(work) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      work();
+    });
+  };
+}
