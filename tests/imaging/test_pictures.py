@@ -244,3 +244,17 @@ def test_damaged_files_are_read_or_refused(data: st.DataObject) -> None:
     except imaging.ImagingError:
         return
     assert pixels.ndim in (2, 3)
+
+
+def test_a_damaged_avif_file_is_read_or_refused(photo: np.ndarray) -> None:
+    """Pillow raises RuntimeError where the decoder gives up."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "AVIF", quality=50)
+    data, refused = file.getvalue(), 0
+    for length in range(1000, len(data), 250):
+        try:
+            imaging.load(data[:length].ljust(len(data), b"\x55"))
+        except imaging.ImagingError as error:
+            assert "damaged" in str(error)
+            refused += 1
+    assert refused > 3
