@@ -303,6 +303,12 @@ class StreamInput(Input):
             self._frames += len(shaped)
             self._changed.notify()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was written that nobody has heard yet."""
+        with self._changed:
+            return bool(self._fed)
+
     def close(self) -> None:
         """Nothing more comes: what was written is heard to its end."""
         with self._changed:
