@@ -181,7 +181,7 @@ def _words(there: int, size: int | None) -> str:
 
 def _mark(canvas: Image.Image, words: str) -> None:
     """The words on a darkened band across the middle."""
-    font = ImageFont.load_default(max(12, min(canvas.width, 2 * canvas.height) // 20))
+    font = ImageFont.load_default(max(12, min(canvas.width // 18, canvas.height // 8)))
     left, top, right, bottom = font.getbbox(words)
     band = round(2.2 * (bottom - top))
     y = (canvas.height - band) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from pathlib import Path
 
@@ -221,18 +222,53 @@ def test_a_transparent_picture_has_a_preview_on_grey(photo: np.ndarray) -> None:
     assert np.abs(shown - 128).max() < 10
 
 
-def test_a_preview_read_by_its_description(photo: np.ndarray) -> None:
-    """The fields of imaging/README.md, read without the module: shape, fineness, mean colour."""
-    preview = make_preview(photo)
-    state, aspect = divmod(int.from_bytes(preview, "big"), 128)
-    state, step = divmod(state, 32)
-    state, luma = divmod(state, 64)
-    state, blue = divmod(state, 32)
-    state, red = divmod(state, 32)
-    assert aspect == 64 + round(16 * np.log2(1.5))
-    assert 0 < step < 32
-    r, g, b = photo.reshape(-1, 3).mean(axis=0) / 255
-    y = 0.299 * r + 0.587 * g + 0.114 * b
-    assert luma / 63 == pytest.approx(y, abs=0.01)
-    assert blue / 31 - 0.5 == pytest.approx(0.564 * (b - y), abs=0.02)
-    assert red / 31 - 0.5 == pytest.approx(0.713 * (r - y), abs=0.02)
+def second_reader(preview: bytes, side: int) -> tuple[float, np.ndarray]:
+    """Shape and RGB of 0 to 255, by the description in imaging/README.md alone."""
+    n = int.from_bytes(preview, "big")
+
+    def below(count: int) -> int:
+        nonlocal n
+        n, value = divmod(n, count)
+        return value
+
+    a, s = below(128), below(32)
+    c = np.zeros((3, 11, 11))
+    c[:, 0, 0] = below(64) / 63, below(32) / 31 - 0.5, below(32) / 31 - 0.5
+    for v, u, plane in np.ndindex(11, 11, 3):
+        rho = math.floor(math.sqrt(256 * (u * u + v * v)))
+        if not 0 < rho < (96 if plane else 176):
+            continue
+        e = 16 * (64 if plane else 240) // rho
+        q = math.isqrt(math.isqrt(2 ** (s + 32)))
+        r = 64 * 256 * e // (256 * e + 16 * q)
+        w = [65536]
+        while len(w) <= 24:
+            w.append(max(1, w[-1] * r // 64))
+        total = sum(w) + sum(w[1:])
+        p, m = n % total, -24
+        while p >= w[abs(m)]:
+            p -= w[abs(m)]
+            m += 1
+        n = n // total * w[abs(m)] + p
+        c[plane, v, u] = m * 2 ** (s / 4) / 1024 * (2 / 3 if plane else 1)
+    x = np.arange(side)
+    b = [np.ones(side)] + [
+        math.sqrt(2) * np.cos(math.pi * u * (x + 0.5) / side) for u in range(1, 11)
+    ]
+    y, cb, cr = (
+        sum(c[i, v, u] * np.outer(b[v], b[u]) for v, u in np.ndindex(11, 11)) for i in range(3)
+    )
+    rgb = np.stack((y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb), axis=2)
+    return 2 ** ((a - 64) / 16), np.clip(255 * rgb, 0, 255)
+
+
+def test_previews_read_by_their_description(photo: np.ndarray) -> None:
+    random = np.random.default_rng(8).bytes
+    for preview in (make_preview(photo), make_preview(photo[:50]), random(30), random(255), b""):
+        shape, pixels = second_reader(preview, 128)
+        assert aspect_of(preview) == pytest.approx(shape)
+        shown = np.asarray(draw_preview(preview, 128, 128)).astype(float)
+        assert np.abs(shown - pixels).max() < 1.1
+    shape, pixels = second_reader(make_preview(photo), 32)
+    assert shape == pytest.approx(1.5, rel=0.03)
+    assert np.abs(pixels.mean(axis=(0, 1)) - photo.mean(axis=(0, 1))).max() < 8

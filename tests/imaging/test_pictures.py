@@ -244,3 +244,19 @@ def test_damaged_files_are_read_or_refused(data: st.DataObject) -> None:
     except imaging.ImagingError:
         return
     assert pixels.ndim in (2, 3)
+
+
+def test_avif_files_that_the_decoder_gives_up_are_damaged(photo: np.ndarray) -> None:
+    """Pillow raises RuntimeError for them. Which ones they are is the decoder's business."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "AVIF", quality=20, max_threads=1)
+    data = file.getvalue()
+    refusals = []
+    for length in range(500, len(data), 100):
+        for end in (b"\x55", b"\xaa", b"\xff"):
+            try:
+                imaging.load(data[:length].ljust(len(data), end))
+            except imaging.ImagingError as error:
+                refusals.append(str(error))
+    assert len(refusals) > 3
+    assert all("damaged" in refusal for refusal in refusals)

@@ -22,6 +22,12 @@ def _inbox(folder: Path, keys: framing.Keys | None = None) -> framing.Inbox:
     return framing.Inbox(folder, keys, clock=lambda: float(NOW), limit=1 << 20)
 
 
+def _look(inbox: framing.Inbox) -> None:
+    """What a program asks while packets come in."""
+    for progress in inbox.pending():
+        inbox.partial(progress.transfer_id)
+
+
 def _check(folder: Path, outcomes: Iterable[Outcome | None]) -> None:
     """Only whole files of those who were received, under their names."""
     there = {path for path in folder.iterdir() if path.name != SPOOL_NAME}
@@ -42,7 +48,7 @@ def transfers(data: bytes, folder: Path) -> None:
     with containers.without_scrypt():
         inbox = _inbox(folder, containers.all_keys() if how.often() else None)
         outcomes = [inbox.put(p) for p in made]
-        inbox.pending()
+        _look(inbox)
         outcomes += _inbox(folder, containers.all_keys()).resume()
     _check(folder, outcomes)
     if not sealed_again:  # nobody without the key can have made another file
@@ -117,7 +123,7 @@ def packets(data: bytes, folder: Path) -> None:
                 case _:
                     some = [how.pick(base.packets)]
             outcomes += [inbox.put(p) for p in some]
-        inbox.pending()
+        _look(inbox)
         outcomes += _inbox(folder, containers.all_keys()).resume()
     _check(folder, outcomes)
     for outcome in outcomes:
@@ -174,7 +180,7 @@ def spool(data: bytes, folder: Path) -> None:
             inbox = _inbox(folder, containers.all_keys())
             outcomes += inbox.resume()
             outcomes += [inbox.put(p) for p in base.packets]
-            inbox.pending()
+            _look(inbox)
         except StorageError:
             assert any(path.is_dir() for path in (root / name).glob("*"))
     _check(folder, outcomes)
