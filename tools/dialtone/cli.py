@@ -256,3 +256,4 @@ def demo(
 
 
 app.command()(livecli.devices)
+app.command()(livecli.calibrate)

@@ -1,5 +1,6 @@
 """The command `calibrate`: plays, listens, judges, saves."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,8 +135,9 @@ def _tell(loop: "Loop", calibration: Calibration, options: CalibrateOptions, out
     if options.report is not None:
         out.say(f"the picture is {options.report}")
     if saved is not None:
-        out.say(f"saved for {loop.output}, in {saved}: `dialtone send FILE --device` uses it")
-        out.say("as long as -p, -s and --for are not given")
+        out.say(f"saved for {loop.output}, in {saved}")
+        word = shlex.quote(loop.output)
+        out.say(f"`dialtone send FILE --device {word}` uses it unless -p, -s or --for are given")
 
 
 def _facts(loop: "Loop", calibration: Calibration) -> dict[str, object]:
@@ -212,12 +214,11 @@ def _table(calibration: Calibration) -> "Table":
     for fit in calibration.fits:
         trials = [trial for trial in calibration.trials if trial.fit.profile is fit.profile]
         for trial in trials:
-            speed, style = trial.fit.speed, "bold green" if trial is calibration.best else ""
+            style = "bold green" if trial is calibration.best else ""
             came = "arrived" if trial.good else "too close" if trial.arrived else "lost"
             table.add_row(*_cells(trial.fit, trial.spare_db), came, style=style)
         if not trials:
             fits = fit.margin_db >= 0
-            speed = fit.speed
             cells = _cells(fit, fit.margin_db) if fits else (fit.profile.name, *("-",) * 4)
             table.add_row(*cells, "not tried" if fits else "does not fit", style="dim")
     return table

@@ -121,13 +121,9 @@ def late_share(
     Wireless Multimedia Communications, 2000). Measured: to within 1 dB with `echo` and `room`.
     """
     numerology = profile.numerology
-    size = impulse.size
-    hz = np.fft.rfftfreq(size, 1 / rate)
     low_hz = max(float(numerology.carrier_hz[0]), from_hz)
     width_hz = max(speed.top_hz - low_hz, 1.0)
-    place = np.clip((hz - low_hz) / width_hz, 0, 1)
-    shaped = np.fft.irfft(np.fft.rfft(impulse) * np.sin(np.pi * place) ** 2, size)
-    energy = shaped**2
+    energy = shaped(impulse, rate, low_hz, low_hz + width_hz) ** 2
     blur = max(round(_BLUR / width_hz * rate), 1)
     around = np.convolve(energy, np.full(blur, 1 / blur), "same")
     floor = float(np.median(around))
@@ -140,11 +136,19 @@ def late_share(
     first = int(np.argmax(covered))
     if not profile.reverberant:
         return float(1 - covered[first] / energy.sum())
-    at = np.arange(size)
+    at = np.arange(energy.size)
     beyond = np.maximum(np.maximum(first - at, at - (first + prefix - 1)), 0)
     symbol = numerology.fft_size / numerology.sample_rate * rate
     foreign = 2 * (1 - (1 - np.minimum(beyond / symbol, 1)) ** 2)
     return float(energy @ np.minimum(foreign, 1) / energy.sum())
+
+
+def shaped(impulse: Floats, rate: int, low_hz: float, high_hz: float) -> Floats:
+    """An impulse response in a band whose edges are soft, so that they do not ring."""
+    hz = np.fft.rfftfreq(impulse.size, 1 / rate)
+    place = np.clip((hz - low_hz) / (high_hz - low_hz), 0, 1)
+    window = np.sin(np.pi * place) ** 2
+    return np.asarray(np.fft.irfft(np.fft.rfft(impulse) * window, impulse.size))
 
 
 def _together(measured: Measurement) -> tuple[Heard, NDArray[np.complex128], Floats]:

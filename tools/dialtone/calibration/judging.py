@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dialtone.calibration.fitting import sides
+from dialtone.calibration.fitting import shaped, sides
 from dialtone.calibration.measuring import Heard, Measurement, Response
 from dialtone.calibration.quiet import Quiet
 from dialtone.calibration.trying import Trial
@@ -21,7 +21,8 @@ _CLOCK_PPM = 200.0  # that the modem is made for
 _SILENT_DBFS = -100.0
 _ECHO_MS = 2.0  # from where a second arrival is an echo
 _ECHO_DB = -25.0
-_EVEN = 1.25  # ratio of the highest to the lowest part, from where polarity can be told
+_ECHO_BAND_HZ = (200.0, 3800.0)  # what even a telephone carries
+_EVEN = 2.5  # ratio of the highest to the lowest part, from where polarity can be told
 _SIDES = {
     "left only": "only the left side arrives: is the cable mono, or its plug not in all the way?",
     "right only": "only the right side arrives: is the cable mono, or its plug not in all the way?",
@@ -146,13 +147,14 @@ def polarity(response: Response) -> str | None:
 
 def echo(response: Response) -> tuple[float, float] | None:
     """The strongest echo: how late [s], and its level against the sound [dB]; None without."""
-    size = np.abs(response.impulse)
+    impulse = shaped(response.impulse, response.rate, *_ECHO_BAND_HZ)
+    size = np.abs(impulse)
     apart = round(_ECHO_MS / 1000 * response.rate)
     rest = size[response.at + apart :]
     if not rest.size:
         return None
     at = int(np.argmax(rest))
-    level_db = 20 * math.log10(max(float(rest[at] / size[response.at]), 1e-9))
+    level_db = 20 * math.log10(max(float(rest[at] / max(size.max(), 1e-30)), 1e-9))
     floor = 8 * float(np.median(size))
     if level_db < _ECHO_DB or rest[at] < floor:
         return None

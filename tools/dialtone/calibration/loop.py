@@ -17,6 +17,7 @@ _PIECE_S = 0.2
 _AHEAD_S = 0.3  # silence ahead of each sound, while the card wakes up
 _TAIL_S = 1.0  # recorded after the last sample was heard: the way may be long
 _WAIT_S = 0.2
+_FRESH_S = 0.15  # what comes at once is at most so much, unless it has waited
 
 
 class Loop(Protocol):
@@ -58,12 +59,7 @@ class CardLoop:
         self.rate = device.rate if rate is None else rate
         self.record_rate = self._capture.sample_rate
         self.lanes = 2 if min(device.outputs, self._capture.channels) >= 2 else 1
-        self.underruns = 0
-
-    @property
-    def overruns(self) -> int:
-        """How often recorded samples were lost."""
-        return self._capture.overruns
+        self.underruns = self.overruns = 0  # of the time in which something was played
 
     def play(
         self, samples: NDArray[np.float32], rate: int, passband_hz: float, meter: Meter
@@ -83,7 +79,8 @@ class CardLoop:
         with ExitStack() as stack:
             playback = Playback(self._word, rate, lanes, passband_hz)
             stack.enter_context(playback)
-            self._capture.read(0.0)  # what was heard before is of no interest
+            self._catch_up()
+            before = self._capture.overruns
             piece = round(_PIECE_S * rate)
             playback.write(np.zeros((round(_AHEAD_S * rate), lanes), np.float32))
             for start in range(0, len(samples), piece):
@@ -96,7 +93,13 @@ class CardLoop:
         while late < _TAIL_S * self.record_rate:
             parts.append(self._capture.read(_WAIT_S))
             late += len(parts[-1])
+        self.overruns += self._capture.overruns - before
         return np.concatenate(parts)
+
+    def _catch_up(self) -> None:
+        """Drop what was heard while nobody took it."""
+        while len(self._capture.read(_WAIT_S)) > _FRESH_S * self.record_rate:
+            pass
 
     def close(self) -> None:
         """Free the devices."""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from numpy.typing import NDArray
 
+from dialtone.calibration.fitting import shaped
 from dialtone.calibration.testsound import Floats
 from dialtone.output import rate
 from dialtone.report import BAD, BLUE, FAINT_INK, GOOD, LIGHT_BLUE, STYLE, VIOLET
@@ -28,6 +29,8 @@ _DISTORTION_INK = "#f59e0b"
 _COLORS = (BLUE, VIOLET)
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 _IMPULSE_S = (-0.002, 0.03)
+_ECHO_BAND_HZ = (200.0, 8000.0)
+_SNR_MOST_DB = 110.0  # beyond it nothing is audible or of use
 
 
 def draw(calibration: "Calibration", title: str, target: Path) -> None:
@@ -81,15 +84,10 @@ def _db(power: NDArray[np.floating]) -> Floats:
 def _response(axes: "Axes", measured: "Measurement") -> None:
     heard, hz = measured.best, measured.hz
     names = ("left", "right") if len(heard.lanes) == 2 else ("response",)
-    for channel in measured.channels:
-        for lane, color in zip(channel.lanes, _COLORS, strict=False):
-            loudest = max(each.lanes[channel.lanes.index(lane)].level_db
-                          for each in measured.channels)  # fmt: skip
-            if lane.level_db < loudest:
-                continue
-            name = names[channel.lanes.index(lane)]
-            power = np.abs(lane.gain) ** 2
-            axes.plot(hz, _db(power), color=color, lw=1.4, label=name)
+    for number, (name, color) in enumerate(zip(names, _COLORS, strict=False)):
+        ways = [channel.lanes[number] for channel in measured.channels]
+        lane = max(ways, key=lambda lane: lane.level_db)
+        axes.plot(hz, _db(np.abs(lane.gain) ** 2), color=color, lw=1.4, label=name)
     reference = measured.sent
     axes.fill_between(hz, _db(heard.noise / reference), -200, color=_NOISE_INK, alpha=0.55, lw=0,
                       label="noise")  # fmt: skip
@@ -110,7 +108,8 @@ def _ratio(axes: "Axes", calibration: "Calibration") -> None:
     heard, hz = measured.best, measured.hz
     gain = max(heard.lanes, key=lambda lane: lane.level_db).gain
     power = np.abs(gain) ** 2 * measured.sent
-    snr = _db(power / np.maximum(heard.noise + heard.distortion, _FAINT * power + 1e-30))
+    snr = _db(power / np.maximum(heard.noise + heard.distortion, 1e-30))
+    snr = np.minimum(snr, _SNR_MOST_DB)
     axes.plot(hz, snr, color=BLUE, lw=1.2)
     axes.fill_between(hz, snr, -200, color=LIGHT_BLUE, alpha=0.35, lw=0)
     axes.set(title="SNR over frequency", ylabel="SNR [dB]")
@@ -129,7 +128,8 @@ def _ratio(axes: "Axes", calibration: "Calibration") -> None:
 
 def _impulse(axes: "Axes", measured: "Measurement") -> None:
     lane = max(measured.best.lanes, key=lambda lane: lane.level_db)
-    size = np.abs(lane.impulse) / max(abs(float(lane.impulse[lane.at])), 1e-12)
+    impulse = shaped(lane.impulse, lane.rate, *_ECHO_BAND_HZ)
+    size = np.abs(impulse) / max(float(np.abs(impulse).max()), 1e-12)
     times = (np.arange(size.size) - lane.at) / lane.rate * 1000
     shown = (times >= 1000 * _IMPULSE_S[0]) & (times <= 1000 * _IMPULSE_S[1])
     axes.plot(times[shown], 20 * np.log10(size[shown] + 1e-6), color=BLUE, lw=0.7)
