@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 import modem
 from dialtone.calibration.measuring import Heard, Measurement
+from dialtone.calibration.quiet import HUM_DB, HUM_TOP_HZ
 from dialtone.calibration.testsound import Floats
 
 MARGIN_DB = 6.0  # SNR to spare that a saved speed has: what the default speeds leave, too
 _FLOOR_DB = 72.0  # SNR that the receiver shows of a perfect channel
 _BLUR = 12.0  # over the bandwidth: a stretch of an impulse response that is judged as a whole
 _CLEAR = 4.0  # times the usual power, from where such a stretch is no noise
-_HUM_DB = 6.0  # above the noise, from where its harmonics would pass for echoes
-_HUM_TOP_HZ = 1000.0
 _APART_DB = 10.0  # by which a lane is louder in its own channel, for two to be told apart
 _SPAN_DB, _EXACT_DB = 100.0, 0.05  # of a margin
 _FAINT = 1e-30
@@ -82,7 +81,8 @@ def predict(measured: Measurement, profile: modem.Profile, speed: modem.Speed) -
         sent = 10 ** (level_db / 10) / (speed.top_hz - low_hz)
         power = np.abs(gain[inside]) ** 2 * sent
         unwanted = heard.noise[inside] + heard.distortion[inside] * sent / measured.sent
-        from_hz = _HUM_TOP_HZ if heard.quiet.hum_above_noise_db > _HUM_DB else 0.0
+        # Harmonics of hum would pass for echoes.
+        from_hz = HUM_TOP_HZ if heard.quiet.hum_above_noise_db > HUM_DB else 0.0
         beyond = late_share(impulse, measured.sound.rate, profile, speed, from_hz)
         unwanted = unwanted + power * (beyond + 10 ** (-_FLOOR_DB / 10)) + _FAINT
         snrs.append(power / unwanted)

@@ -7,14 +7,13 @@ import numpy as np
 
 from dialtone.calibration.fitting import shaped, sides
 from dialtone.calibration.measuring import Heard, Measurement, Response
-from dialtone.calibration.quiet import Quiet
+from dialtone.calibration.quiet import HUM_DB, Quiet
 from dialtone.calibration.trying import Trial
 from dialtone.output import count, duration, rate
 from dialtone.verdict import Verdict
 
 _QUIET_DBFS = -26.0  # peak of the loudest step from where down there is level to be gained
 _STEADY_DB = 1.0  # that the gain may move
-_HUM_DB = 6.0  # above the noise
 _HUM_BELOW_DB = 50.0  # below the signal, from where it matters to no speed
 _DC = 0.02
 _CLOCK_PPM = 200.0  # that the modem is made for
@@ -102,7 +101,7 @@ def _level(measured: Measurement, heard: Heard) -> Iterator[str]:
 def _disturbed(heard: Heard) -> Iterator[str]:
     silent = heard.quiet
     below = heard.rms_dbfs - silent.hum_dbfs
-    if silent.hum_hz and silent.hum_above_noise_db > _HUM_DB and below < _HUM_BELOW_DB:
+    if silent.hum_hz and silent.hum_above_noise_db > HUM_DB and below < _HUM_BELOW_DB:
         yield (
             f"hum at {silent.hum_hz} Hz, {silent.hum_above_noise_db:.0f} dB above the noise and "
             f"{below:.0f} dB below the signal: put both devices on one mains socket, or an "

@@ -13,7 +13,8 @@ _FINE = 16  # steps of a sample in the first search for a delay
 _ROUNDS = 4  # each much closer than the one before
 _CLEAR = 8.0  # times the rms of a correlation; chance alone makes 5
 _OUTSTANDING = 4.0  # times the median
-_SLIP = 0.5  # samples beside the straight line from where sound was lost or repeated
+_SLIP = 1.0  # samples by which a period jumps where sound was lost or repeated
+_UNUSUAL = 8.0  # times what noise makes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ def _straight(
         return 0.0, 0.0, 0
     rough = float(np.median(np.diff(delays) / np.diff(begins)))
     rest = delays - rough * begins
-    slips = int((np.abs(np.diff(rest)) > _SLIP).sum())
+    steps = np.abs(np.diff(rest))
+    slips = int((steps > max(_SLIP, _UNUSUAL * float(np.median(steps)))).sum())
     if slips:
         return float(np.median(rest)), rough, slips
     slope, late = np.polyfit(begins, delays, 1, w=weights)

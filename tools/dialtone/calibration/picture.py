@@ -105,15 +105,18 @@ def _response(axes: "Axes", measured: "Measurement") -> None:
 def _ratio(axes: "Axes", calibration: "Calibration") -> None:
     """SNR of a signal that fills the whole band as the test sound does."""
     measured = calibration.measured
-    heard, hz = measured.best, measured.hz
-    gain = max(heard.lanes, key=lambda lane: lane.level_db).gain
-    power = np.abs(gain) ** 2 * measured.sent
-    snr = _db(power / np.maximum(heard.noise + heard.distortion, 1e-30))
-    snr = np.minimum(snr, _SNR_MOST_DB)
-    axes.plot(hz, snr, color=BLUE, lw=1.2)
-    axes.fill_between(hz, snr, -200, color=LIGHT_BLUE, alpha=0.35, lw=0)
+    hz = measured.hz
+    lowest = []
+    for number, color in zip(range(measured.sound.lanes), _COLORS, strict=False):
+        channel = max(measured.channels, key=lambda each: each.lanes[number].level_db)
+        power = np.abs(channel.lanes[number].gain) ** 2 * measured.sent
+        snr = _db(power / np.maximum(channel.noise + channel.distortion, 1e-30))
+        snr = np.minimum(snr, _SNR_MOST_DB)
+        axes.plot(hz, snr, color=color, lw=1.1)
+        axes.fill_between(hz, snr, -200, color=color, alpha=0.10, lw=0)
+        lowest.append(float(np.quantile(snr, 0.02)))
     axes.set(title="SNR over frequency", ylabel="SNR [dB]")
-    low, high = float(np.quantile(snr, 0.02)), float(snr.max())
+    low, high = min(lowest), float(snr.max())
     best = calibration.best
     if best is not None:
         needs = best.fit.speed.snr_db
@@ -121,7 +124,8 @@ def _ratio(axes: "Axes", calibration: "Calibration") -> None:
         label = f"{best.fit.profile.name} at speed {best.fit.speed.number} needs {needs:.0f} dB"
         axes.axhline(needs, color=GOOD, lw=1, ls="--")
         axes.text(0.995, needs, label, color=GOOD, size=8.5, ha="right", va="bottom",
-                  transform=axes.get_yaxis_transform())  # fmt: skip
+                  transform=axes.get_yaxis_transform(),
+                  bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5})  # fmt: skip
     axes.set_ylim(max(low - 10, -20), high + 6)
     _frequencies(axes, hz)
 
@@ -153,10 +157,10 @@ def _speeds(axes: "Axes", calibration: "Calibration") -> None:
         speed = good[0] if good else fit.speed
         kbps = speed.net_bps / 1000
         most = max(most, kbps)
-        axes.barh(place, kbps, height=0.62, color=BLUE if good else LIGHT_BLUE, lw=0)
-        note = "arrived" if good else "not tried"
+        note, color = ("arrived", BLUE) if good else ("not tried", LIGHT_BLUE)
         if not good and any(t.fit.profile is fit.profile for t in calibration.trials):
-            note = "lost"
+            note, color = "not reliable", "#fca5a5"
+        axes.barh(place, kbps, height=0.62, color=color, lw=0)
         axes.text(kbps, place, f"  {rate(speed.net_bps)}, {note}", va="center", size=8.5)
         names.append(f"{fit.profile.name} {speed.number}")
     axes.set_yticks(range(len(rows)), names)
