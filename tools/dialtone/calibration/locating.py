@@ -13,8 +13,8 @@ _FINE = 16  # steps of a sample in the first search for a delay
 _ROUNDS = 4  # each much closer than the one before
 _CLEAR = 8.0  # times the rms of a correlation; chance alone makes 5
 _OUTSTANDING = 4.0  # times the median
-_SLIP = 1.0  # samples by which a period jumps where sound was lost or repeated
-_UNUSUAL = 8.0  # times what noise makes of it
+_SLIP = 1.5  # samples by which periods jump where sound was lost or repeated
+_STAYS = 3  # periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,17 @@ def _straight(
         return 0.0, 0.0, 0
     rough = float(np.median(np.diff(delays) / np.diff(begins)))
     rest = delays - rough * begins
-    steps = np.abs(np.diff(rest))
-    slips = int((steps > max(_SLIP, _UNUSUAL * float(np.median(steps)))).sum())
+    slips = _jumps(rest)
     if slips:
         return float(np.median(rest)), rough, slips
     slope, late = np.polyfit(begins, delays, 1, w=weights)
     return float(late), float(slope), 0
+
+
+def _jumps(rest: Floats) -> int:
+    """How often the delays jump and stay there: a stray one of a noisy period does not."""
+    if rest.size < 2 * _STAYS:
+        return 0
+    level = np.median(np.lib.stride_tricks.sliding_window_view(rest, _STAYS), axis=1)
+    apart = np.abs(level[_STAYS:] - level[:-_STAYS]) > _SLIP
+    return int(apart[0]) + int((~apart[:-1] & apart[1:]).sum())
