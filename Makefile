@@ -10,9 +10,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
 
-# On all cores; `python -m pytest FILE` runs single files in one process.
+# On all cores, then those that mind the clock and a sound server of their own, one after the other.
+# `python -m pytest FILE` runs single files in one process.
 test: $(VENV)/.dev
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	@.ci/install-system
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/live --numprocesses auto --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest tests/live
 
 bench: $(VENV)/.runtime
 	$(BIN)/dialtone bench

@@ -14,25 +14,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 PROGRAM = (sys.executable, "-m", "dialtone")
-NEEDED = ("dbus-daemon", "pipewire", "wireplumber", "wpctl")
+NEEDED = ("dbus-daemon", "pipewire", "wireplumber", "wpctl", "pw-link")
 READY_S = 20.0
 
-_CABLE = """
-  {{ factory = adapter args = {{
-      factory.name = support.null-audio-sink node.name = {name} media.class = Audio/Duplex
+_NODE = """
+  { factory = adapter args = {
+      factory.name = support.null-audio-sink node.name = %s media.class = %s
       object.linger = true audio.position = [ FL FR ] monitor.channel-volumes = true
-      priority.session = {priority} }} }}"""
-# As many names of devices as the tests need; `slow` runs at 44.1 kHz only.
+      priority.session = %d } }"""
+# The session manager connects who asks for a node by name to sinks and to sources, but not to the
+# recording side of a node that is both: `spare` is made of two.
+_NODES = (
+    ("cable", "Audio/Duplex", 2000),
+    ("spare", "Audio/Sink", 1000),
+    ("spare-heard", "Audio/Source/Virtual", 1000),
+)
+_LINKS = tuple((f"spare:monitor_{side}", f"spare-heard:input_{side}") for side in ("FL", "FR"))
+# `slow` runs at 44.1 kHz only.
 _ALSA = """
 </usr/share/alsa/alsa.conf>
 pcm.cable { type pipewire playback_node cable capture_node cable }
-pcm.spare { type pipewire playback_node spare capture_node spare }
+pcm.spare { type pipewire playback_node spare capture_node spare-heard }
 pcm.slow { type pipewire playback_node cable capture_node cable rate 44100 }
 pcm.!default { type pipewire }
 """
@@ -51,9 +60,8 @@ class SoundServer:
         runtime.mkdir(mode=0o700)
         settings = folder / "config" / "pipewire" / "pipewire.conf.d"
         settings.mkdir(parents=True)
-        cables = (("cable", 2000), ("spare", 1000))
-        objects = "".join(_CABLE.format(name=name, priority=level) for name, level in cables)
-        (settings / "cables.conf").write_text(f"context.objects = [{objects}\n]\n")
+        nodes = "".join(_NODE % node for node in _NODES)
+        (settings / "cables.conf").write_text(f"context.objects = [{nodes}\n]\n")
         alsa = folder / "alsa.conf"
         alsa.write_text(_ALSA)
         self.env = os.environ | {
@@ -78,6 +86,8 @@ class SoundServer:
         self._await(self._listens)
         self._running.append(self._program("wireplumber"))
         self._await(lambda: all(self._answers(side) for side in ("SINK", "SOURCE")))
+        for link in _LINKS:
+            self._await(partial(self._does, "pw-link", *link))
 
     def stop(self) -> None:
         """Kill the server, as a crash would."""
@@ -112,6 +122,11 @@ class SoundServer:
         """Whether the server takes connections: the socket of a killed one is there, too."""
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex(f"{self.env['XDG_RUNTIME_DIR']}/pipewire-0") == 0
+
+    def _does(self, *command: str) -> bool:
+        return (
+            subprocess.run(command, env=self._env, capture_output=True, timeout=5).returncode == 0
+        )
 
     def _answers(self, side: str) -> bool:
         """Whether the session manager has found the default sink, or source, to be the cable."""

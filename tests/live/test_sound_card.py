@@ -314,6 +314,17 @@ def test_ctrl_c_keeps_what_was_received(start, tmp_path):
     assert any((tmp_path / "in" / ".dialtone").iterdir())
 
 
+def sound_process() -> int:
+    """The number of the only sound process of this one."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    (found,) = (
+        int(child)
+        for child in children
+        if b"dialtone.soundcard.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
+    return found
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("playing", [True, False])
 def test_a_sound_process_that_dies_or_hangs(sound_server, number, playing):
@@ -327,8 +338,7 @@ def test_a_sound_process_that_dies_or_hangs(sound_server, number, playing):
         began = time.monotonic()
         while time.monotonic() - began < 0.5:
             work()
-        (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        os.kill(int(child), number)
+        os.kill(sound_process(), number)
         began = time.monotonic()
         with pytest.raises(DeviceLostError):  # noqa: PT012  until it is noticed
             while time.monotonic() - began < 10:

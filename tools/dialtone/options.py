@@ -57,7 +57,7 @@ Gain = Annotated[
 Recording = Annotated[
     str | None,
     typer.Argument(
-        metavar="[IN|-]",
+        metavar="IN|-",
         help="A recording (WAV, MP3, FLAC, Ogg), any rate, mono or stereo; - is stdin: a WAV "
         "stream or raw 16-bit samples. Without it the sound card records.",
     ),

@@ -40,6 +40,11 @@ class Output:
         self._events: TextIO = sys.stderr if data_on_stdout else sys.stdout
         self._shown: Progress | Live | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether somebody looks at a terminal, on which things can move."""
+        return not self.as_json and sys.stderr.isatty()
+
     def say(self, sentence: str = "") -> None:
         """Print a sentence for people."""
         if not self.as_json:
@@ -98,7 +103,7 @@ class Output:
         """
         if self.as_json:
             yield self._json_meter(what, total, unit)
-        elif sys.stderr.isatty():
+        elif self.draws:
             with self._bar(what, total, unit) as meter:
                 yield meter
         else:
@@ -109,7 +114,7 @@ class Output:
         """A picture that changes on a terminal, made by `draw`; JSON progress events with JSON."""
         if self.as_json:
             yield self._json_meter(what, None, "s")
-        elif sys.stderr.isatty():
+        elif self.draws:
             with self._drawn(draw) as meter:
                 yield meter
         else:

@@ -1,5 +1,6 @@
 """Sending through a sound card: what `send` does where no file is written."""
 
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dialtone.soundcard.playback import Playback
 
 _PIECE_S = 0.1  # sound that is handed over, and told of, at a time
+_LEVELS = 64  # pieces that are on their way to the ear at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +119,29 @@ class Player:
         self, sending: "Sending", playback: "Playback", total: float | None, meter: "Meter"
     ) -> None:
         gain = 10 ** (self.gain_db / 20)
-        level = "silence"
+        made = deque[tuple[float, float]](maxlen=_LEVELS)  # where a piece ends [s], its level
 
         def tell() -> None:
             played_s, underruns = playback.played_s, playback.underruns
+            while len(made) > 1 and made[0][0] < played_s:
+                made.popleft()
+            dbfs = made[0][1]
             left_s = None if total is None else max(total - played_s, 0.0)
-            notes = [level] if left_s is None else [f"{duration(left_s)} left", level]
+            notes = [f"{dbfs:.1f} dBFS" if dbfs > float("-inf") else "silence"]
+            if left_s is not None:
+                notes.insert(0, f"{duration(left_s)} left")
             if underruns:
                 notes.append(count(underruns, "underrun"))
             facts = {"left_s": left_s, "level_dbfs": dbfs, "underruns": underruns}
             meter(played_s, ", ".join(notes), **facts)
 
         piece = round(_PIECE_S * sending.profile.sample_rate)
-        dbfs = float("-inf")
+        written = 0
         for samples in sending.samples():
             for start in range(0, len(samples), piece):
                 part = samples[start : start + piece] * gain
-                dbfs = rms_dbfs(part)
-                level = f"{dbfs:.1f} dBFS"
+                written += len(part)
+                made.append((written / sending.profile.sample_rate, rms_dbfs(part)))
                 playback.write(part)
                 tell()
         playback.drain(tell)

@@ -43,8 +43,9 @@ class CardSound:
         screen = Screen(self._capture, receiving, chart, meters)
         limit_s = float("inf") if self._timeout_s is None else self._timeout_s
         deadline = time.monotonic() + limit_s
-        where = f"{self._capture.device.name} at {self._capture.sample_rate / 1000:g} kHz"
-        report.out.say(f"listening to {where}; Ctrl-C ends it")
+        if not report.out.draws:
+            where = f"{self._capture.device.name} at {self._capture.sample_rate / 1000:g} kHz"
+            report.out.say(f"listening to {where}; Ctrl-C ends it")
         with report.out.live("receiving", screen.draw) as meter:
             while (left_s := deadline - time.monotonic()) > 0:
                 try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dialtone.soundcard.capture import Capture
 
 _CLIPPED = 0.999  # of full scale: cards do not all reach it
+_CLIPPED_SHOWN = 0.001  # of all samples: a waveform of this modem reaches full scale by itself
 _WINDOW_S = 1.0  # over which the level is taken
 _FLOOR_DBFS = -72.0
 _BAR = 24
@@ -125,7 +126,7 @@ class Screen:
         table.add_row(
             "listening",
             f"{capture.device.name}, {capture.sample_rate / 1000:g} kHz {sides}{lost}, "
-            f"{duration(time.monotonic() - self._started)}",
+            f"{duration(time.monotonic() - self._started)}; Ctrl-C ends it",
         )
         table.add_row("level", self._level())
         table.add_row("signal", self._told_signal())
@@ -148,8 +149,8 @@ class Screen:
         bar = "█" * cells[0] + "▒" * (cells[1] - cells[0]) + "·" * (_BAR - cells[1])
         loud = "red" if peak > -1 else "green"
         clipped = ("", "")
-        if meters.clipped:
-            clipped = (f"  clipping: {_percent(meters.clipped)} of the samples", "bold red")
+        if meters.clipped >= _CLIPPED_SHOWN:
+            clipped = (f"  clipping: {100 * meters.clipped:.1f} % of the samples", "bold red")
         figures = f"  peak {_shown(peak)}, mean {_shown(rms)} dBFS"
         return Text.assemble((bar, loud), figures, clipped)
 
@@ -171,7 +172,3 @@ def _db(amplitude: float) -> float:
 
 def _shown(level_dbfs: float) -> str:
     return f"{level_dbfs:6.1f}" if level_dbfs > float("-inf") else "  -inf"
-
-
-def _percent(share: float) -> str:
-    return "less than 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"

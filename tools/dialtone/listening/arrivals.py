@@ -174,6 +174,9 @@ class Arrivals:
         _write(reserved, json.dumps(receipt, ensure_ascii=False, indent=1).encode() + b"\n")
         if self._hooked:
             _write(staging / HOOK, b"")
+        for path in staging.iterdir():  # what could not be removed when it should have been
+            if path.name not in (receipt["file"], RECEIPT, HOOK):
+                path.unlink()
         staging.chmod(0o777 & ~umask())
         sync_folder(staging)
         return receipt

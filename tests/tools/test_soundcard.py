@@ -1,0 +1,284 @@
+"""What the sound card's parts do without a sound card."""
+
+import threading
+
+import numpy as np
+import pytest
+from dialtone.chart import Chart
+from dialtone.errors import ExitCode, Failure
+from dialtone.playing import rms_dbfs
+from dialtone.ptt import words_of
+from dialtone.screen import Meters
+from dialtone.soundcard import protocol
+from dialtone.soundcard.devices import Device, find
+from dialtone.soundcard.fifo import Fifo
+from dialtone.soundcard.playback import Playback
+
+import modem
+from framing.packet import Packet
+
+
+@pytest.mark.parametrize("length", [1, 3, 5, 1000])
+def test_messages_do_not_depend_on_how_they_are_cut(length):
+    said = [(b"s", b""), (b"d", b"abc"), (b"s", bytes(range(256)) * 5), (b"f", b"x")]
+    pipe = b"".join(protocol.message(*each) for each in said)
+    messages = protocol.Messages()
+    heard = []
+    for start in range(0, len(pipe), length):
+        heard += messages.process(pipe[start : start + length])
+    assert heard == said
+
+
+def test_rubbish_is_no_message():
+    with pytest.raises(ValueError, match="a message of"):
+        list(protocol.Messages().process(b"error: no such thing"))
+
+
+def test_a_fifo_gives_back_what_was_put_in_however_it_is_read():
+    fifo = Fifo(100)
+    assert fifo.write(b"abcdef")
+    assert fifo.write(b"ghij")
+    target = bytearray(4)
+    assert (fifo.read_into(target), bytes(target), len(fifo)) == (4, b"abcd", 6)
+    assert fifo.take(3) == b"efg"
+    target = bytearray(b"....")
+    assert (fifo.read_into(target), bytes(target)) == (3, b"hij.")
+    assert fifo.take(10) == b""
+
+
+def test_a_full_fifo_takes_nothing_rather_than_a_part():
+    fifo = Fifo(10)
+    assert fifo.write(bytes(8))
+    assert not fifo.write(b"abc")
+    assert fifo.write(b"ab")
+    assert fifo.take(100) == bytes(8) + b"ab"
+    assert fifo.write(bytes(10))
+
+
+def test_a_fifo_between_two_threads_loses_nothing():
+    fifo = Fifo(4096)
+    sent = np.random.default_rng(5).bytes(1 << 16)
+    got = bytearray()
+
+    def write() -> None:
+        place = 0
+        while place < len(sent):
+            length = 1 + place % 977
+            if fifo.write(sent[place : place + length]):
+                place += length
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(got) < len(sent):
+        got += fifo.take(611)
+    writer.join()
+    assert got == sent
+
+
+def device(number: int, name: str, inputs: int = 2, outputs: int = 2, default: bool = False):
+    return Device(number, name, "ALSA", inputs, outputs, 48000, default, default)
+
+
+DEVICES = [
+    device(0, "HDA Intel: ALC257 (hw:0,0)"), device(1, "HDA Intel: HDMI 0 (hw:0,3)", inputs=0),
+    device(2, "USB Audio: #1 (hw:1,0)"), device(3, "pulse"), device(4, "default", default=True),
+    device(5, "Pulse monitor", outputs=0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "playing", "number"),
+    [(None, True, 4), ("2", True, 2), ("usb", True, 2), ("pulse", False, 3), ("PULSE", True, 3),
+     ("HDMI", True, 1), ("monitor", False, 5), ("HDA", False, 0), ("hw:0,0", True, 0)],
+)  # fmt: skip
+def test_a_word_means_one_device(word, playing, number):
+    assert find(word, DEVICES, playing).number == number
+
+
+@pytest.mark.parametrize(
+    ("word", "playing", "sentence"),
+    [
+        ("9", True, "no sound device '9'"),
+        ("1", False, "HDMI 0 (hw:0,3) cannot record"),
+        ("HDA", True, "0 HDA Intel: ALC257 (hw:0,0); 1 HDA Intel: HDMI 0 (hw:0,3)"),
+        ("banjo", True, "no sound device 'banjo'"),
+        ("", True, "no sound device ''"),
+    ],
+)
+def test_other_words_are_refused_with_a_list(word, playing, sentence):
+    with pytest.raises(Failure) as refused:
+        find(word, DEVICES, playing)
+    assert refused.value.code == ExitCode.DEVICE
+    assert sentence in refused.value.sentence
+    assert refused.value.hint
+
+
+def test_without_a_device_there_is_a_way_out():
+    with pytest.raises(Failure) as refused:
+        find(None, [device(0, "microphone", outputs=0)], playing=True)
+    assert "play" in refused.value.sentence
+    assert refused.value.hint
+
+
+class Card:
+    """A sound process that takes one rate, and notes what it gets."""
+
+    def __init__(self, rate: int, outputs: int = 2) -> None:
+        self.rate = rate
+        self.outputs = outputs
+        self.got = bytearray()
+        self._told = False
+
+    def devices(self) -> list[Device]:
+        return [device(0, "card", outputs=self.outputs, default=True)]
+
+    def open(self, device, playing, rates, channels):
+        assert self.rate in rates
+        return {"rate": self.rate, "channels": channels}
+
+    def send(self, data):
+        for kind, content in protocol.Messages().process(data):
+            self.got += content if kind == protocol.SOUND else b""
+
+    def receive(self, timeout_s):
+        taken = len(self.got) // (4 * min(self.outputs, 2))
+        self._told = not self._told
+        state = protocol.PLAYED_FIELDS.pack(taken, taken, taken, 0)
+        if timeout_s:
+            return protocol.DRAINED, b""
+        return (protocol.PLAYED, state) if self._told else None
+
+    def close(self):
+        pass
+
+    @property
+    def sound(self):
+        return np.frombuffer(self.got, np.float32).reshape(-1, min(self.outputs, 2))
+
+
+def play(card: Card, samples, rate: int, lanes: int, passband_hz: float | None = None):
+    with Playback(None, rate, lanes, passband_hz, child=card) as playback:
+        for start in range(0, len(samples), 5000):
+            playback.write(samples[start : start + 5000])
+        playback.drain()
+    return card.sound
+
+
+def test_mono_comes_from_both_sides():
+    samples = np.random.default_rng(1).uniform(-1, 1, 12345).astype(np.float32)
+    assert np.array_equal(play(Card(48000), samples, 48000, 1), np.stack((samples, samples), 1))
+    mono = play(Card(48000, outputs=1), samples, 48000, 1)
+    assert np.array_equal(mono[:, 0], samples)
+
+
+def test_stereo_stays_stereo_and_is_refused_by_a_mono_card():
+    samples = np.random.default_rng(1).uniform(-1, 1, (12345, 2)).astype(np.float32)
+    assert np.array_equal(play(Card(48000), samples, 48000, 2), samples)
+    with pytest.raises(Failure, match="is mono"):
+        Playback(None, 48000, 2, child=Card(48000, outputs=1))
+
+
+def test_what_is_louder_than_full_scale_is_clipped():
+    sound = play(Card(8000), np.array([2, -3, 0.5], np.float32), 8000, 1)
+    assert sound[:, 0].tolist() == [1, -1, 0.5]
+
+
+@pytest.mark.parametrize(("name", "rate"), [("cable", 96000), ("phone", 44100)])
+def test_resampling_leaves_enough_for_the_fastest_speed(name, rate):
+    """The SNR that is left stands well above what the fastest speed needs."""
+    profile = modem.profiles[name]
+    transmitter = modem.Transmitter(profile, len(profile.speeds))
+    packets = [bytes([i]) * transmitter.packet_bytes for i in range(20)]
+    samples = np.concatenate((transmitter.process(packets), transmitter.flush()))
+    sound = play(Card(rate), samples, profile.sample_rate, 1, profile.numerology.high_hz)
+    receiver = modem.Receiver(rate)
+    events = receiver.process(sound[:, 0]) + receiver.flush()
+    assert [event.data for event in events if isinstance(event, modem.Packet)] == packets
+    snr_db = [event.stats.snr_db for event in events if isinstance(event, modem.Acquired)]
+    assert min(snr_db) > profile.speeds[-1].snr_db + 8
+
+
+def test_words_of_a_command_are_parted_as_by_a_shell():
+    assert words_of("rig 'a b' $HOME;x") == ["rig", "a b", "$HOME;x"]
+    for broken in ("", "  ", "rig 'a"):
+        with pytest.raises(Failure):
+            words_of(broken)
+
+
+def packet(number: int, k: int, esi: int) -> Packet:
+    return Packet(b"\x01\x02\x03\x04", number, k, esi, b"")
+
+
+def test_a_chart_shows_which_packets_are_there():
+    chart = Chart()
+    assert chart.row("01020304", 10, 10) == "·" * 10
+    for esi in (0, 1, 2, 7):
+        chart.add(packet(0, 10, esi))
+    chart.add(packet(-1, 10, 5))  # a header is no part of the file
+    assert chart.row("01020304", 10, 10) == "███····█··"
+    assert chart.row("01020304", 20, 10) == "█▒·▒······"  # the second half is of unknown blocks
+    for repair in range(10, 16):
+        chart.add(packet(0, 10, repair))
+    assert chart.row("01020304", 10, 10) == "█" * 10
+    chart.add(packet(1, 10, 9))
+    assert chart.row("01020304", 20, 20) == "█" * 10 + "·" * 9 + "█"
+    assert len(chart.row("01020304", 20, 33)) == 33
+
+
+def test_meters_know_a_sine_and_clipping():
+    rate = 48000
+    sine = np.sin(2 * np.pi * 997 * np.arange(2 * rate) / rate).astype(np.float32)[:, None]
+    meters = Meters(rate)
+    assert meters.peak_dbfs == meters.rms_dbfs == -np.inf
+    meters.add(sine)
+    assert meters.rms_dbfs == pytest.approx(-3.01, abs=0.01)
+    assert meters.peak_dbfs == pytest.approx(0, abs=0.01)
+    for start in range(0, len(sine), 1000):  # what is more than a second ago does not count
+        meters.add(0.1 * sine[start : start + 1000])
+    assert meters.rms_dbfs == pytest.approx(-23.01, abs=0.01)
+    assert rms_dbfs(0.1 * sine) == pytest.approx(-23.01, abs=0.01)
+    louder = Meters(rate)
+    louder.add(np.clip(2 * sine, -1, 1))
+    # A sine of twice full scale is beyond it for two thirds of the time.
+    assert louder.clipped == pytest.approx(2 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--device", "1"), ("--vox", "1"), ("--ptt", "x"), ("--gain", "-3")],
+)
+def test_what_is_for_a_sound_card_is_not_for_a_file(dialtone, tmp_path, options):
+    answer = dialtone("send", __file__, "--plain", "-o", tmp_path / "x.wav", *options)
+    assert answer.code == 2
+    assert "sound card" in answer.err
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_a_recording_and_a_device_exclude_each_other(dialtone, recordings):
+    answer = dialtone("receive", recordings / "plain.wav", "--device", "1")
+    assert answer.code == 2
+    assert "--device" in answer.err
+
+
+def test_an_unclosed_quote_of_a_switch_is_wrong_usage(dialtone):
+    answer = dialtone("send", __file__, "--plain", "--ptt", "rig 'x")
+    assert answer.code == 2
+    assert "--ptt" in answer.err
+
+
+def test_a_missing_portaudio_is_said_with_the_way_out(monkeypatch, tmp_path, dialtone):
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    answer = dialtone("devices", "--json")
+    error = answer.event("error")
+    assert answer.code == error["exit_code"] == 4
+    assert "PortAudio" in error["error"]
+    assert "apt install libportaudio2" in error["hint"]
+
+
+def test_a_sound_process_that_cannot_start_is_said(monkeypatch, tmp_path, dialtone):
+    (tmp_path / "sounddevice.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    answer = dialtone("devices")
+    assert answer.code == 4
+    assert answer.err.count("error:") == 1
