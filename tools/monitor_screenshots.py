@@ -53,8 +53,8 @@ DEVICE = "Scarlett 2i2 USB"
 RATE = 48000
 PIECE_S = 0.1
 LINE = "echo=0.25ms/-13,gain=-5,skew=23"
-SPEED = 5  # of what arrives while the pictures are taken
-HEARD_S = 15.0  # of it, by then
+SPEED = 3  # of what arrives while the pictures are taken
+HEARD_S = 11.0  # of it, by then
 COLOURS = 256  # of a picture in the repository
 WAIT_S = 60.0
 
@@ -79,11 +79,6 @@ def _(page: Page) -> None:
     page.locator("#band [value=signal]").check(force=True)
 
 
-@view("receipt", 1100, 820, "light")
-def _(page: Page) -> None:
-    page.locator("#gallery button").first.click()
-
-
 @view("phone-light", 360, 740, "light")
 @view("phone-dark", 360, 740, "dark")
 def _(page: Page) -> None:
@@ -94,6 +89,11 @@ def _(page: Page) -> None:
 def _(page: Page) -> None:
     page.locator("#transfers").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#transfers').scrollIntoView()")
+
+
+@view("receipt", 1100, 820, "light")
+def _(page: Page) -> None:
+    page.locator("#gallery button").first.click()
 
 
 @view("empty", 1440, 900, "light")
@@ -137,7 +137,7 @@ def _opened(new_page: Callable[..., Page], server: Server, name: str) -> Page:
 def _shot(page: Page, name: str, folder: Path) -> None:
     page.bring_to_front()
     VIEWS[name][3](page)
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(300)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     page.close()
     reduced = image.quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
