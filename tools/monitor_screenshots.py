@@ -54,7 +54,7 @@ RATE = 48000
 PIECE_S = 0.1
 LINE = "echo=0.25ms/-13,gain=-5,skew=23"
 SPEED = 3  # of what arrives while the pictures are taken
-HEARD_S = 11.0  # of it, by then
+HEARD_S = 15.0  # of it, by then
 COLOURS = 256  # of a picture in the repository
 WAIT_S = 60.0
 
@@ -114,7 +114,8 @@ def main() -> None:
         )
         stack.callback(browser.close)
         with _served(place / "nothing") as (_, server):
-            _shot(_opened(browser.new_page, server, "empty"), "empty", folder)
+            page = _opened(browser.new_page, server, "empty")
+            images = {"empty": _shot(page, "empty")}
         ann = Identity.new()
         Keystore().add_contact("ann", ann.public)
         Keystore().add_contact("harbour-office", Identity.new().public)
@@ -124,7 +125,10 @@ def main() -> None:
         pages = [_opened(browser.new_page, server, each) for each in names]
         with _heard(station, ann):
             for each, page in zip(names, pages, strict=True):
-                _shot(page, each, folder)
+                images[each] = _shot(page, each)
+    for each, image in images.items():
+        reduced = image.quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
+        reduced.save(folder / f"{each}.png", optimize=True)
 
 
 def _opened(new_page: Callable[..., Page], server: Server, name: str) -> Page:
@@ -134,14 +138,13 @@ def _opened(new_page: Callable[..., Page], server: Server, name: str) -> Page:
     return page
 
 
-def _shot(page: Page, name: str, folder: Path) -> None:
+def _shot(page: Page, name: str) -> Image.Image:
     page.bring_to_front()
     VIEWS[name][3](page)
     page.wait_for_timeout(300)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     page.close()
-    reduced = image.quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
-    reduced.save(folder / f"{name}.png", optimize=True)
+    return image
 
 
 @contextmanager
