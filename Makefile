@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench curves quiet tamper fuzz timing huffman costs lint format clean
+.PHONY: demo test bench curves quiet idle tamper fuzz timing huffman costs lint format clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/dialtone demo -d demo
@@ -27,6 +27,10 @@ curves: $(VENV)/.runtime
 # What the receiver takes for a signal in six hours of other sounds. SOUNDS="FOLDER ..." adds files.
 quiet: $(VENV)/.runtime
 	$(BIN)/python tools/false_detections.py $(SOUNDS)
+
+# Hours of such sounds through `dialtone listen`: its cost, its memory. HOURS=24 SOUNDS="FOLDER ..."
+idle: $(VENV)/.runtime
+	$(BIN)/python tools/long_listening.py $(if $(HOURS),--hours $(HOURS)) $(SOUNDS)
 
 # A transfer damaged in every place: the exact file or a named refusal. Half an hour on two cores.
 tamper: $(VENV)/.runtime

@@ -68,13 +68,15 @@ def until(what: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def listening(folder: Path) -> Iterator[Station]:
-    """A station without inputs; its inbox is `folder/inbox`, and the passphrase opens what comes."""
+def listening(folder: Path, inputs: Inputs | None = None) -> Iterator[Station]:
+    """A station on `folder/inbox` that has the passphrase, and such inputs."""
     key = folder / "key.txt"
     key.write_text(SECRET)
     out = Output()
     opening = Opening(OpenOptions(PassphraseOptions(key)), out)
-    station = Station(folder / "inbox", opening, Journal(out, Hub(), True), Inputs(), 86400.0)
+    station = Station(
+        folder / "inbox", opening, Journal(out, Hub(), True), inputs or Inputs(), 86400.0
+    )
     station.start()
     try:
         yield station

@@ -257,3 +257,4 @@ def demo(
 
 app.command()(livecli.devices)
 app.command(cls=WordsCommand)(livecli.listen)
+app.command()(livecli.calibrate)

@@ -44,6 +44,20 @@ def write_private(target: Path, data: bytes) -> None:
     _write(target, data, _OWNER)
 
 
+def replace_private(target: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, in place of what has its name."""
+    temporary = _beside(target)
+    try:
+        with _opened(temporary, target, _OWNER) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def erase(path: Path) -> None:
     """Overwrite a file and remove it. Raises OSError.
 

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 import modem
 from dialtone.calibration.measuring import Heard, Measurement
+from dialtone.calibration.quiet import HUM_DB, HUM_TOP_HZ
 from dialtone.calibration.testsound import Floats
 
 MARGIN_DB = 6.0  # SNR to spare that a saved speed has: what the default speeds leave, too
 _FLOOR_DB = 72.0  # SNR that the receiver shows of a perfect channel
 _BLUR = 12.0  # over the bandwidth: a stretch of an impulse response that is judged as a whole
 _CLEAR = 4.0  # times the usual power, from where such a stretch is no noise
-_HUM_DB = 6.0  # above the noise, from where its harmonics would pass for echoes
-_HUM_TOP_HZ = 1000.0
 _APART_DB = 10.0  # by which a lane is louder in its own channel, for two to be told apart
+_SPAN_DB, _EXACT_DB = 100.0, 0.05  # of a margin
 _FAINT = 1e-30
 
 
@@ -25,17 +25,17 @@ _FAINT = 1e-30
 class Fit:
     """A speed, and what the loop has for it.
 
-    snr_db     of a flat channel with the capacity that the carriers of the speed have here
+    margin_db  by how much everything could be worse
     """
 
     profile: modem.Profile
     speed: modem.Speed
-    snr_db: float
+    margin_db: float
 
     @property
-    def margin_db(self) -> float:
-        """SNR beyond what the speed needs."""
-        return self.snr_db - self.speed.snr_db
+    def snr_db(self) -> float:
+        """Of a flat channel that is as good for this speed."""
+        return self.speed.snr_db + self.margin_db
 
 
 def fits(measured: Measurement, profiles: Iterable[modem.Profile], rate: int) -> list[Fit]:
@@ -63,7 +63,8 @@ def slower(fit: Fit, by_db: float) -> Fit | None:
     slow = [speed for speed in fit.profile.speeds if speed.snr_db <= wanted_db]
     if not slow:
         return None
-    return Fit(fit.profile, max(slow, key=lambda speed: speed.net_bps), fit.snr_db)
+    speed = max(slow, key=lambda speed: speed.net_bps)
+    return Fit(fit.profile, speed, fit.snr_db - speed.snr_db)
 
 
 def predict(measured: Measurement, profile: modem.Profile, speed: modem.Speed) -> Fit:
@@ -80,25 +81,32 @@ def predict(measured: Measurement, profile: modem.Profile, speed: modem.Speed) -
         sent = 10 ** (level_db / 10) / (speed.top_hz - low_hz)
         power = np.abs(gain[inside]) ** 2 * sent
         unwanted = heard.noise[inside] + heard.distortion[inside] * sent / measured.sent
-        from_hz = _HUM_TOP_HZ if heard.quiet.hum_above_noise_db > _HUM_DB else 0.0
+        # Harmonics of hum would pass for echoes.
+        from_hz = HUM_TOP_HZ if heard.quiet.hum_above_noise_db > HUM_DB else 0.0
         beyond = late_share(impulse, measured.sound.rate, profile, speed, from_hz)
         unwanted = unwanted + power * (beyond + 10 ** (-_FLOOR_DB / 10)) + _FAINT
         snrs.append(power / unwanted)
-    return Fit(profile, speed, flat_db(np.concatenate(snrs), speed.order))
+    return Fit(profile, speed, margin_db(np.concatenate(snrs), speed))
 
 
-def flat_db(snr: Floats, order: int) -> float:
-    """SNR of a flat channel that carries as much [dB].
+def margin_db(snr: Floats, speed: modem.Speed) -> float:
+    """By how much all carriers could be worse until the speed fails [dB].
 
-    snr    (carriers,) linear
-    order  bits of the constellation, beyond which a better carrier is of no use: where all are
-           better than that, their mean counts
+    snr  (carriers,) linear
+    A carrier holds no more than the bits of the constellation, however good it is; `gap` is what
+    the speed needs beyond the capacity of a flat channel.
     """
-    bits = np.log2(1 + snr)
-    if bits.min() >= order:
-        return float(10 * np.log10(2 ** float(bits.mean()) - 1))
-    mean = float(np.minimum(bits, order).mean())
-    return float(10 * np.log10(max(2**mean - 1, _FAINT)))
+    wanted = speed.order * speed.rate
+    gap_db = speed.snr_db - 10 * math.log10(2**wanted - 1)
+    low, high = -_SPAN_DB, _SPAN_DB
+    while high - low > _EXACT_DB:
+        middle = (low + high) / 2
+        bits = np.log2(1 + snr * 10 ** (-(gap_db + middle) / 10))
+        if np.minimum(bits, speed.order).mean() >= wanted:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def late_share(
@@ -113,13 +121,9 @@ def late_share(
     Wireless Multimedia Communications, 2000). Measured: to within 1 dB with `echo` and `room`.
     """
     numerology = profile.numerology
-    size = impulse.size
-    hz = np.fft.rfftfreq(size, 1 / rate)
     low_hz = max(float(numerology.carrier_hz[0]), from_hz)
     width_hz = max(speed.top_hz - low_hz, 1.0)
-    place = np.clip((hz - low_hz) / width_hz, 0, 1)
-    shaped = np.fft.irfft(np.fft.rfft(impulse) * np.sin(np.pi * place) ** 2, size)
-    energy = shaped**2
+    energy = shaped(impulse, rate, low_hz, low_hz + width_hz) ** 2
     blur = max(round(_BLUR / width_hz * rate), 1)
     around = np.convolve(energy, np.full(blur, 1 / blur), "same")
     floor = float(np.median(around))
@@ -132,11 +136,19 @@ def late_share(
     first = int(np.argmax(covered))
     if not profile.reverberant:
         return float(1 - covered[first] / energy.sum())
-    at = np.arange(size)
+    at = np.arange(energy.size)
     beyond = np.maximum(np.maximum(first - at, at - (first + prefix - 1)), 0)
     symbol = numerology.fft_size / numerology.sample_rate * rate
     foreign = 2 * (1 - (1 - np.minimum(beyond / symbol, 1)) ** 2)
     return float(energy @ np.minimum(foreign, 1) / energy.sum())
+
+
+def shaped(impulse: Floats, rate: int, low_hz: float, high_hz: float) -> Floats:
+    """An impulse response in a band whose edges are soft, so that they do not ring."""
+    hz = np.fft.rfftfreq(impulse.size, 1 / rate)
+    place = np.clip((hz - low_hz) / (high_hz - low_hz), 0, 1)
+    window = np.sin(np.pi * place) ** 2
+    return np.asarray(np.fft.irfft(np.fft.rfft(impulse) * window, impulse.size))
 
 
 def _together(measured: Measurement) -> tuple[Heard, NDArray[np.complex128], Floats]:

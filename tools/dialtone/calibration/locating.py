@@ -11,8 +11,10 @@ from modem.sync.resampler import interpolate, interpolation_table
 _FOUND = 0.03  # share of a passage's energy that has to be the sweep's
 _FINE = 16  # steps of a sample in the first search for a delay
 _ROUNDS = 4  # each much closer than the one before
+_CLEAR = 8.0  # times the rms of a correlation; chance alone makes 5
 _OUTSTANDING = 4.0  # times the median
-_SLIP = 0.5  # samples beside the straight line from where sound was lost or repeated
+_SLIP = 1.5  # samples by which periods jump where sound was lost or repeated
+_STAYS = 3  # periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ def locate(recording: NDArray[np.float32], sound: TestSound) -> Place | None:
         lines = sound.lines[lane]
         spectra = np.array([np.fft.rfft(x[at : at + sound.period])[lines] for at in begins])
         if turn == 0:
-            delays = _far_delays(spectra, lines, sound.period)
+            delays, clear = _far_delays(spectra, lines, sound.period)
         else:
             delays = _near_delays(spectra, lines / sound.period)
-        late, drift, slips = _straight(begins, delays, np.abs(spectra).mean(axis=1))
+        weights = np.abs(spectra).mean(axis=1)
+        late, drift, slips = _straight(begins[clear], delays[clear], weights[clear])
         offset += late * step
         step *= 1 + drift
         if slips:  # there is no straight line to come closer to
@@ -113,18 +116,22 @@ def _period_begins(sound: TestSound) -> NDArray[np.int64]:
     return (begin[:, None] + sound.period * np.arange(PERIODS)).ravel()
 
 
-def _far_delays(spectra: NDArray[np.complex128], lines: NDArray[np.int64], period: int) -> Floats:
+def _far_delays(
+    spectra: NDArray[np.complex128], lines: NDArray[np.int64], period: int
+) -> tuple[Floats, NDArray[np.bool_]]:
     """(periods,) how late each period is against the strongest [samples], to 1/16 sample: the
-    peak of its cross-correlation."""
+    peak of its cross-correlation; and whether that peak is clear."""
     reference = spectra[np.argmax(np.abs(spectra).mean(axis=1))]
-    delays = []
+    delays, clear = [], []
     for spectrum in spectra:
         cross = np.zeros(_FINE * period // 2 + 1, np.complex128)
         cross[lines] = _evened(spectrum * reference.conj())
-        at = int(np.argmax(np.fft.irfft(cross)))
+        match = np.fft.irfft(cross)
+        at = int(np.argmax(match))
         late = at if at < _FINE * period // 2 else at - _FINE * period
         delays.append(late / _FINE)
-    return np.array(delays)
+        clear.append(match[at] > _CLEAR * match.std())
+    return np.array(delays), np.array(clear)
 
 
 def _near_delays(spectra: NDArray[np.complex128], frequency: Floats) -> Floats:
@@ -148,10 +155,21 @@ def _straight(
     begins: NDArray[np.int64], delays: Floats, weights: Floats
 ) -> tuple[float, float, int]:
     """The straight line through the delays: at 0 [samples], slope, and how often they jump."""
+    if len(begins) < 2:
+        return 0.0, 0.0, 0
     rough = float(np.median(np.diff(delays) / np.diff(begins)))
     rest = delays - rough * begins
-    slips = int((np.abs(np.diff(rest)) > _SLIP).sum())
+    slips = _jumps(rest)
     if slips:
         return float(np.median(rest)), rough, slips
     slope, late = np.polyfit(begins, delays, 1, w=weights)
     return float(late), float(slope), 0
+
+
+def _jumps(rest: Floats) -> int:
+    """How often the delays jump and stay there: a stray one of a noisy period does not."""
+    if rest.size < 2 * _STAYS:
+        return 0
+    level = np.median(np.lib.stride_tricks.sliding_window_view(rest, _STAYS), axis=1)
+    apart = np.abs(level[_STAYS:] - level[:-_STAYS]) > _SLIP
+    return int(apart[0]) + int((~apart[:-1] & apart[1:]).sum())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dialtone.calibration.clipping import Overload, Track, overload, stands_out
 from dialtone.calibration.locating import Place, aligned, at_rate, locate
-from dialtone.calibration.quiet import Quiet, quiet
+from dialtone.calibration.quiet import HUM_DB, HUM_TOP_HZ, Quiet, quiet
 from dialtone.calibration.testsound import HIGH, LOW_HZ, PERIODS, SILENCE_S, Floats, TestSound
 
 _FAINT = 1e-15  # power that stands for digital silence, so that logarithms exist
@@ -146,6 +146,8 @@ def _channel(
     steady = x[step.start : step.start + PERIODS * sound.period]
     recorded, _ = track.passage(step.start, PERIODS * sound.period)
     noise, distortion = _unwanted(steady, sound, lines)
+    if silent.hum_above_noise_db > HUM_DB:  # its harmonics fall on silent lines, too
+        distortion[lines * sound.spacing_hz < HUM_TOP_HZ] = 0
     lanes = []
     for lane in range(sound.lanes):
         impulse = _impulse(x, sound, lane)

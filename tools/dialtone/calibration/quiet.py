@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from dialtone.calibration.testsound import Floats
 
+HUM_DB = 6.0  # above the noise, from where hum matters
+HUM_TOP_HZ = 1000.0  # below it are the harmonics that do
+
 _MAINS_HZ = (50, 60)
 _HARMONICS = 20
 _BESIDE_HZ = 8.0  # where the noise around a harmonic is read

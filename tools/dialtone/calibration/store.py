@@ -1,42 +1,83 @@
-"""What was measured of a sound device, kept as its defaults."""
+"""What calibrations have found: a file for each device, for its owner alone, beside the keys.
 
+`send --device` takes profile, speed and level from it where the command line leaves them open.
+"""
+
+import hashlib
 import json
+import math
 import re
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dialtone import keystore
-from dialtone.whole import write_private
+from dialtone.keystore import home
+from dialtone.whole import replace_private
+
+_FOLDER = "devices"
+_LARGEST = 1 << 16  # a file that is longer is none of these
+_PRIVATE_FOLDER = 0o700
+_SLUG_MAX = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """profile and speed that fit; level_dbfs is what to play at [dB], 0 for full scale peaks."""
+    """What to send with through a device.
+
+    speed       1-based number in the profile
+    level_dbfs  gain for playing, at most 0, which is a peak at full scale
+    """
 
     profile: str
     speed: int
     level_dbfs: float
 
 
+def path_of(name: str) -> Path:
+    """The file of a device. Names that differ have files that differ."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_SLUG_MAX]
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return home() / _FOLDER / f"{slug or 'device'}-{mark}.json"
+
+
 def load(name: str) -> Defaults | None:
-    """The defaults of a device; None where it was not measured, or the file is damaged."""
+    """What was saved for a device; None where nothing was, or nothing that can be used now."""
+    import modem
+
     try:
-        kept = json.loads(_place(name).read_text())
-        return Defaults(str(kept["profile"]), int(kept["speed"]), float(kept["level_dbfs"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        path = path_of(name)
+        if path.stat().st_size > _LARGEST:
+            return None
+        said: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
+    if not isinstance(said, dict) or said.get("device") != name:
+        return None
+    profile, speed, level = said.get("profile"), said.get("speed"), said.get("level_dbfs")
+    if not isinstance(profile, str) or profile not in modem.profiles:
+        return None
+    if not isinstance(speed, int) or not 1 <= speed <= len(modem.profiles[profile].speeds):
+        return None
+    if not isinstance(level, int | float) or not math.isfinite(level) or level > 0:
+        return None
+    return Defaults(profile, speed, float(level))
 
 
 def save(name: str, defaults: Defaults, measured: dict[str, object]) -> Path:
-    """Keep the defaults of a device, and beside them what they come from; returns the file."""
-    place = _place(name)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    content = {"device": name} | asdict(defaults) | {"measured": measured}
-    place.unlink(missing_ok=True)
-    write_private(place, json.dumps(content, indent=1).encode() + b"\n")
-    return place
+    """Save it in place of what was saved before; returns the file. Raises OSError.
 
-
-def _place(name: str) -> Path:
-    slug = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "device"
-    return keystore.home() / "devices" / f"{slug}.json"
+    measured  what the calibration found, for people and later programs to read
+    """
+    path = path_of(name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
+    said = {
+        "device": name,
+        "profile": defaults.profile,
+        "speed": defaults.speed,
+        "level_dbfs": defaults.level_dbfs,
+        "saved_at": int(time.time()),
+        "measured": measured,
+    }
+    replace_private(path, (json.dumps(said, indent=1) + "\n").encode())
+    return path

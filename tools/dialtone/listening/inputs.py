@@ -51,7 +51,7 @@ class Input:
         self._meter = Meter(self._hub, name)
         self._signal: Signal | None = None  # that was told last
         self._lost = 0
-        self._lost_told = 0.0
+        self._lost_told_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"input {name}", daemon=True)
 
     def start(self) -> None:
@@ -107,7 +107,7 @@ class Input:
         self._meter.hear(chunk, hearing, self.overruns)
         for item in hearing.process(chunk):
             self._pass_on(item)
-        if self._lost and time.monotonic() - self._lost_told >= _LOSSES_S:
+        if self._lost and time.monotonic() - self._lost_told_s >= _LOSSES_S:
             self._tell_losses()
 
     def _finish(self, hearing: Hearing) -> None:
@@ -147,7 +147,7 @@ class Input:
                 "lost", f"{self.name}: {count(self._lost, 'packet')} lost, {reason}", WARNING,
                 input=self.name, packets=self._lost, reason=reason,
             )  # fmt: skip
-            self._lost, self._lost_told = 0, time.monotonic()
+            self._lost, self._lost_told_s = 0, time.monotonic()
 
 
 class DeviceInput(Input):
@@ -171,6 +171,8 @@ class DeviceInput(Input):
         self._known = False
         self._away = False  # and that was said
         self._wait_s = _FIRST_WAIT_S
+        self._overruns_told = 0
+        self._overruns_told_s = -_LOSSES_S
 
     def _run(self) -> None:
         from dialtone.soundcard.capture import Capture, DeviceLostError
@@ -206,7 +208,7 @@ class DeviceInput(Input):
         try:
             while not self._stop.is_set():
                 gathered.append(capture.read(_READ_S))
-                self.overruns = overruns + capture.overruns
+                self._note_overruns(overruns + capture.overruns)
                 if sum(map(len, gathered)) >= enough:
                     self._wait_s = _FIRST_WAIT_S
                     self._hear(hearing, np.concatenate(gathered))
@@ -214,6 +216,18 @@ class DeviceInput(Input):
         finally:
             self._hear(hearing, np.concatenate([*gathered, nothing]))
             self._finish(hearing)
+
+    def _note_overruns(self, overruns: int) -> None:
+        """The sound has gaps: say so, but not for each of them."""
+        self.overruns = overruns
+        now = time.monotonic()
+        if overruns > self._overruns_told and now - self._overruns_told_s >= _LOSSES_S:
+            more = overruns - self._overruns_told
+            self._overruns_told, self._overruns_told_s = overruns, now
+            self._journal.tell(
+                "overrun", f"{self.name}: the computer was too slow, {count(more, 'gap')} in the "
+                "sound", WARNING, input=self.name, gaps=more, overruns=overruns,
+            )  # fmt: skip
 
     def _gone(self, why: str) -> None:
         if self._away:
@@ -288,6 +302,12 @@ class StreamInput(Input):
             self._fed.append(shaped)
             self._frames += len(shaped)
             self._changed.notify()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something was written that nobody has heard yet."""
+        with self._changed:
+            return bool(self._fed)
 
     def close(self) -> None:
         """Nothing more comes: what was written is heard to its end."""

@@ -41,6 +41,7 @@ class _Watched:
 
     told_s, looked_s  when it was told, and when its picture was looked at [s]
     seen              bytes of the file that the picture was drawn from; -1 before the first
+    needed            packets
     """
 
     told_s: float = 0.0
@@ -48,6 +49,7 @@ class _Watched:
     seen: int = -1
     picture: int = 0
     drawn: bytes | None = None
+    needed: int | None = None
 
 
 class Intake:
@@ -213,6 +215,8 @@ class Intake:
 
     def _receive(self, received: framing.Received) -> None:
         found = arrival(received.path.parent)
+        watched = self._watched.get(received.transfer_id)
+        needed = watched.needed if watched else None
         self._forget(received.transfer_id)
         if found is None:  # somebody was quick to take it away
             return
@@ -220,7 +224,7 @@ class Intake:
         facts = receipt | {"folder": found.folder.name}
         self._hub.tell(
             "transfer", transfer=received.transfer_id, name=receipt["file"],
-            bytes=receipt["bytes"], have=None, needed=None, exact=True, state="complete",
+            bytes=receipt["bytes"], have=needed, needed=needed, exact=True, state="complete",
             input=receipt["input"], snr_db=receipt["snr_db"], reason=receipt["note"], picture=0,
         )  # fmt: skip
         self._hub.tell("received", **facts)
@@ -299,7 +303,7 @@ class Intake:
             if progress is None:  # it is over, and only repeated
                 self._forget(transfer)
                 continue
-            watched.told_s = now
+            watched.told_s, watched.needed = now, progress.needed
             if self._begun.add(transfer):
                 self._journal.tell(
                     "transfer", f"{caught.input}: {shown(progress)} begins to arrive",

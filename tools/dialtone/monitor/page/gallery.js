@@ -139,7 +139,7 @@ function open(arrival) {
   const signed = receipt.signer ? ` (${receipt.signer})` : "";
   const speed = receipt.profile ? `${receipt.profile}, speed ${receipt.speed}` : null;
   const details = {
-    Sender: sender(receipt) + signed,
+    Sender: sender(receipt).replace(/^from /, "") + signed,
     Signed: known(receipt.signed_at) ? utc(receipt.signed_at) : null,
     Received: `${moment(receipt.received_at)}, ${utc(receipt.received_at)}`,
     Expires: known(receipt.expires) ? utc(receipt.expires) : null,
@@ -150,13 +150,13 @@ function open(arrival) {
     SNR: known(receipt.snr_db) ? figure(receipt.snr_db, "dB") : null,
     "Clock error": known(receipt.clock_ppm) ? figure(receipt.clock_ppm, "ppm") : null,
     "Air time": known(receipt.air_seconds) ? `${duration(receipt.air_seconds)}, ${rate(receipt.goodput_bps)}` : null,
-    "Packets lost": known(receipt.packets_lost) ? String(receipt.packets_lost) : null,
+    Lost: known(receipt.packets_lost) ? `${receipt.packets_lost} ${receipt.packets_lost === 1 ? "packet" : "packets"}` : null,
     Input: receipt.input,
     Transfer: receipt.transfer,
     Note: receipt.note,
   };
   const pairs = Object.entries(details).filter(([, value]) => value);
-  byId("receipt-details").replaceChildren(...pairs.flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
+  byId("receipt-details").replaceChildren(...pairs.flatMap(([term, value]) => [make("dt", {}, term), make("dd", { className: term === "SHA-256" ? "mono" : "" }, value)]));
   const link = byId("receipt-download");
   Object.assign(link, { href: `/api/arrivals/${encodeURIComponent(arrival.place)}/file`, download: name });
   byId("receipt").showModal();

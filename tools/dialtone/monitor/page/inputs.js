@@ -36,6 +36,8 @@ export class Inputs {
     if (state === "open") say(entry.about, parts.filter(Boolean).join(", ") || "rate not known yet");
     else if (note) say(entry.about, note);
     if (state !== "open") this.quiet(entry);
+    entry.row.classList.toggle("over", state === "ended");
+    if (state === "ended") this.body.append(entry.row);
     this.badge(entry);
     if (this.selected === null || (state === "open" && this.rows.get(this.selected)?.state !== "open")) this.select(input);
     this.note();
@@ -83,19 +85,21 @@ export class Inputs {
     const badge = make("span", { className: "badge" });
     const bars = Object.fromEntries(["peak", "rms", "hold"].map((kind) => [kind, make("i", { className: kind })]));
     const meter = make("div", { className: "meter", aria: { hidden: "true" } }, ...Object.values(bars));
-    const titles = { peak: "Peak", rms: "RMS", clipped: "Clipped", snr: "SNR", clock: "Clock error", overruns: "Overruns" };
-    const units = { peak: "dBFS", rms: "dBFS", clipped: "%", snr: "dB", clock: "ppm" };
-    const cells = {};
-    for (const [key, label] of Object.entries(titles)) {
-      cells[key] = make("td", { className: "number", data: { label } }, key === "overruns" ? times(0) : figure(null, units[key]));
-    }
+    const cells = {
+      peak: make("b", {}, figure(null, "dBFS")), rms: make("b", {}, figure(null, "dBFS")), clipped: make("b", {}, figure(null, "%")),
+      snr: make("td", { className: "number", data: { label: "SNR" } }, figure(null, "dB")),
+      clock: make("td", { className: "number", data: { label: "Clock error" } }, figure(null, "ppm")),
+      overruns: make("td", { className: "number", data: { label: "Overruns" } }, times(0)),
+    };
+    const levels = [["peak", cells.peak], ["RMS", cells.rms], ["clipped", cells.clipped]];
+    const said = make("div", { className: "levels" }, ...levels.map(([name, value]) => make("span", {}, `${name} `, value)));
     const row = make(
       "tr",
       {},
       make("td", { className: "name" }, make("label", {}, radio, make("span", {}, name), about)),
       make("td", { className: "state" }, badge),
-      make("td", { className: "level" }, meter),
-      ...Object.values(cells),
+      make("td", { className: "level" }, meter, said),
+      cells.snr, cells.clock, cells.overruns,
     );
     this.body.append(row);
     return { row, radio, about, badge, bars, meter, cells, state: "open", waits: null, hold: -Infinity, holdUntil: 0, clippedUntil: 0, heard: 0 };
@@ -117,6 +121,9 @@ export class Inputs {
     for (const bar of Object.values(entry.bars)) bar.style.setProperty("--at", "0%");
     entry.hold = -Infinity;
     for (const key of ["peak", "rms"]) say(entry.cells[key], figure(null, "dBFS"));
+    say(entry.cells.clipped, figure(null, "%"));
+    entry.cells.clipped.classList.remove("alarm");
+    entry.meter.classList.remove("clipping");
   }
 
   /** Meters of inputs from which nothing comes any more fall to nothing. */

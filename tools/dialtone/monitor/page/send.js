@@ -54,7 +54,7 @@ export class SendForm {
   listSpeeds() {
     const profile = this.profiles.find(({ name }) => name === byId("profile").value);
     if (!profile) return;
-    const line = ({ number, net_bps: bps, snr_db: snr }) => `${number}: ${rate(bps)} from ${figure(snr, "dB")}`;
+    const line = ({ number, net_bps: bps, snr_db: snr }) => `${number}: ${rate(bps)}, ${figure(snr, "dB")}`;
     const usual = profile.speeds[profile.default_speed - 1];
     byId("speed").replaceChildren(
       make("option", { value: "default" }, `${line(usual)} (usual)`),
@@ -66,7 +66,7 @@ export class SendForm {
     const chosen = new Set([...byId("contacts").selectedOptions].map(({ value }) => value));
     byId("contacts").replaceChildren(
       ...contacts.map(({ name, fingerprint }) =>
-        make("option", { value: name, title: fingerprint, selected: chosen.has(name) }, `${name} (${fingerprint})`)),
+        make("option", { value: name, title: fingerprint, selected: chosen.has(name) }, `${name} (${fingerprint.slice(0, 9)}…)`)),
     );
     const some = contacts.length > 0;
     byId("protection").querySelector('[value="contacts"]').disabled = !some;

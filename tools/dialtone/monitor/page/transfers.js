@@ -26,7 +26,8 @@ export class Transfers {
   /** A "transfer" event. */
   add(event) {
     const row = this.rows.get(event.transfer) ?? this.make(event.transfer);
-    const { have, needed } = event;
+    const have = event.have ?? row.have; // what is complete has no figures any more
+    const needed = event.needed ?? row.needed;
     const share = event.state === "complete" ? 1 : needed > 0 ? Math.min(have / needed, 1) : null;
     const moved = event.state === "arriving" && row.have !== have;
     if (moved) row.last = performance.now();
@@ -39,7 +40,8 @@ export class Transfers {
     row.item.toggleAttribute("data-done", event.state === "complete");
     row.item.toggleAttribute("data-failed", event.state === "refused");
     row.bar.value = share ?? 0;
-    say(row.packets, needed ? `${have} of ${event.exact === false ? "about " : ""}${needed} packets` : `${have} packets`);
+    if (event.state === "complete") say(row.packets, "whole and verified");
+    else if (known(have)) say(row.packets, needed ? `${have} of ${event.exact === false ? "about " : ""}${needed} packets` : `${have} packets`);
     const percent = share === null ? "– %" : `${Math.floor(100 * share)} %`;
     say(row.share, percent);
     say(row.about, [known(event.bytes) ? size(event.bytes) : null, known(event.snr_db) ? figure(event.snr_db, "dB") : null, event.input].filter(Boolean).join(", "));

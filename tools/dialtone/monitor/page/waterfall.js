@@ -57,7 +57,7 @@ export class Waterfall {
     }
     const row = this.row(now);
     if (passed > 0) row.fill(QUIET);
-    dbfs.forEach((level, bin) => (row[bin] = Math.max(row[bin], Math.max(level, QUIET))));
+    dbfs.forEach((level, bin) => (row[bin] = Math.max(row[bin], Math.max(level, QUIET + 1))));
     this.slot = now;
     this.fresh = Math.min(this.fresh + Math.max(passed, 1), ROWS);
     this.settle(dbfs);
@@ -90,13 +90,17 @@ export class Waterfall {
     const context = this.picture.getContext("2d");
     const lines = this.fresh;
     if (!lines) return;
-    if (lines < ROWS) context.drawImage(this.picture, 0, lines);
+    if (lines < ROWS) {
+      context.globalCompositeOperation = "copy";
+      context.drawImage(this.picture, 0, lines);
+    }
     const image = context.createImageData(this.bins, lines);
     const words = new Uint32Array(image.data.buffer);
     const colours = new Uint32Array(this.table.buffer);
     for (let line = 0; line < lines; line++) {
       const row = this.row(this.slot - line);
       for (let bin = 0; bin < this.bins; bin++) {
+        if (row[bin] === QUIET) continue; // nothing was heard then: the ground shows
         const at = ((row[bin] - this.floor) / SPAN_DB) * 255;
         words[line * this.bins + bin] = colours[Math.min(Math.max(Math.round(at), 0), 255)];
       }
@@ -109,17 +113,15 @@ export class Waterfall {
     paint(this.canvas, (context, width, height) => {
       const box = inside(width, height);
       const [low, high] = this.band ?? this.range ?? [0, 24000];
+      context.fillStyle = colour("sunk");
+      context.fillRect(box.x, box.y, box.w, box.h);
       if (this.bins) {
         this.render();
         const per = this.bins / (this.range[1] - this.range[0]);
         const from = (low - this.range[0]) * per;
         context.imageSmoothingEnabled = true;
         context.drawImage(this.picture, from, 0, (high - low) * per, ROWS, box.x, box.y, box.w, box.h);
-      } else {
-        context.fillStyle = colour("sunk");
-        context.fillRect(box.x, box.y, box.w, box.h);
-        empty(context, box, "no sound yet");
-      }
+      } else empty(context, box, "no sound yet");
       frame(context, box);
       const seconds = (ROWS * ROW_MS) / 1000;
       const places = [0, 10, 20, 30].map((ago) => [seconds - ago, ago ? `${ago} s` : "now"]);

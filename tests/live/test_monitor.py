@@ -1,0 +1,512 @@
+"""The monitor page in a browser: what an operator sees, sends and receives with it."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from dialtone.__main__ import run
+from dialtone.keystore import Keystore
+from dialtone.listening.station import Inputs, Station
+from dialtone.monitor.server import Server
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
+
+from framing.identity import Identity
+
+from ..tools.monitor_client import SECRET, Client, listening, serving, until
+
+PHOTO = Path(__file__).parents[2] / "tools" / "dialtone" / "data" / "photo.png"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+    "--disable-component-update", "--no-first-run", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+RATE = 48000
+PIECE = RATE // 10
+PASSES = 6
+SIZES = {"phone": (360, 740), "desktop": (1440, 900)}
+# Collects what shifts without anybody's doing (Layout Instability API).
+SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+# Collects what is scheduled to be heard, and when.
+HEARD = """
+window.heard = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when) {
+  const channels = [...Array(this.buffer.numberOfChannels).keys()];
+  window.heard.push({
+    when, rate: this.context.sampleRate,
+    samples: channels.map((channel) => [...this.buffer.getChannelData(channel)]),
+  });
+  return start.call(this, when);
+};
+"""
+# Texts whose colour stands out too little from what is behind them (WCAG 2.2, 1.4.3).
+CONTRAST = """
+() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data;
+  };
+  const light = ([r, g, b]) => {
+    const part = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = rgba(getComputedStyle(at).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !element.checkVisibility() || element.closest(":disabled, .hidden")) continue;
+    const pair = [rgba(getComputedStyle(element).color), behind(element)].map(light);
+    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    if (ratio < 4.5) faint.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}
+"""
+# Controls that a screen reader would have no name for.
+NAMELESS = """
+() => [...document.querySelectorAll("button, a[href], input, select, canvas, progress, [tabindex]")]
+  .filter((element) => element.checkVisibility())
+  .filter((element) => !(element.ariaLabel || element.getAttribute("aria-labelledby")
+    || element.labels?.length || element.textContent.trim()))
+  .map((element) => element.outerHTML)
+"""
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@contextmanager
+def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(
+        executable_path="/usr/bin/chromium", args=[*ARGUMENTS, *more]
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with launched(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(autouse=True)
+def _home_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALTONE_HOME", str(tmp_path / ".home"))
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[Station]:
+    with listening(tmp_path) as station:
+        yield station
+
+
+@pytest.fixture
+def server(station: Station) -> Iterator[Server]:
+    with serving(station) as server:
+        yield server
+
+
+class Pages:
+    """Opens pages, and collects what must not happen in them."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+
+    def open(self, browser: Browser, url: str, script: str = SHIFTS, **options: Any) -> Page:
+        context = self._stack.enter_context(_closing(browser.new_context(**options)))
+        context.add_init_script(script)
+        page = context.new_page()
+        home = re.sub(r"\?.*", "", url)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._asked(request.url, home))
+        page.on("websocket", lambda socket: self._asked(socket.url.replace("ws", "http", 1), home))
+        page.goto(url)
+        expect(page.locator("#connection")).to_have_text("Connected")
+        return page
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._stack.close()
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _asked(self, url: str, home: str) -> None:
+        if not url.startswith((home, "blob:" + home)):
+            self.elsewhere.append(url)
+
+
+@contextmanager
+def _closing(context: Any) -> Iterator[Any]:
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def pages(server: Server) -> Iterator[Pages]:
+    """They are closed before their server: it would be missed, with an error in the console."""
+    with ExitStack() as stack:
+        pages = Pages(stack)
+        yield pages
+    assert pages.elsewhere == []
+    assert pages.complaints == []
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A WAV of a photo, signed by ann, under the passphrase, and the photo as it was sent."""
+    folder = tmp_path_factory.mktemp("sound")
+    (folder / "key.txt").write_text(SECRET)
+    (folder / "ann.txt").write_text("ann's secret")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIALTONE_HOME", str(folder / "ann"))
+        Keystore().add_identity("me", Identity(b"a" * 32), "ann's secret")
+        sign = ("--sign", "--identity-passphrase-file", str(folder / "ann.txt"))
+        key = ("--passphrase-file", str(folder / "key.txt"), "-p", "cable", "-s", "8", *sign)
+        wav = folder / "photo.wav"
+        assert run(["send", str(PHOTO), "--fit", "4", *key, "-o", str(wav)]) == 0
+        assert run(["receive", str(wav), *key[:2], "-d", str(folder)]) == 0
+    return wav
+
+
+def samples_of(path: Path) -> NDArray[np.float32]:
+    """With quiet before and behind."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    assert rate == RATE
+    quiet = np.zeros(RATE // 2, np.float32)
+    noise = np.random.default_rng(5).normal(0, 1e-4, len(samples) + 2 * len(quiet))
+    return np.concatenate((quiet, samples, quiet)) + noise.astype(np.float32)
+
+
+def feed(stream: Any, samples: NDArray[np.float32]) -> None:
+    for start in range(0, len(samples), PIECE):
+        stream.write(samples[start : start + PIECE, np.newaxis])
+
+
+def test_a_transfer_is_seen_as_it_comes(
+    pages: Pages, browser: Browser, server: Server, station: Station, sound: Path
+) -> None:
+    Keystore().add_contact("ann", Identity(b"a" * 32).public)
+    page = pages.open(browser, server.url)
+    expect(page.get_by_text("The inbox is empty.")).to_be_visible()
+    samples = samples_of(sound)
+    stream = station.open_stream("line in", RATE)
+    half = round(0.6 * len(samples))
+    feed(stream, samples[:half])
+    row = page.locator("#inputs tr", has_text="line in")
+    expect(row).to_contain_text("48 kHz, mono")
+    expect(row).to_contain_text(re.compile(r"SNR|\d\d\.\d dB"))
+    item = page.locator("#transfer-list .item")
+    expect(item).to_contain_text("Arriving")
+    expect(item).to_contain_text(re.compile(r"[1-9]\d* of (about )?\d+ packets"))
+    expect(item).to_contain_text(re.compile(r"[1-9]\d? %"))
+    expect(page.locator("#figures")).to_contain_text(re.compile(r"\d\d\.\d dB"))
+    expect(page.locator("#figures")).to_contain_text("cable 8")
+    feed(stream, samples[half:])
+    stream.close()
+    expect(item).to_contain_text("Complete")
+    expect(item).to_contain_text("100 %")
+    card = page.locator("#gallery button")
+    expect(card).to_contain_text("from ann")
+    picture = card.locator("img")
+    until(lambda: picture.evaluate("(image) => image.complete && image.naturalWidth") > 100)
+    card.click()
+    (arrival,) = Client(server).json("/api/arrivals")["arrivals"]
+    receipt = page.get_by_role("dialog")
+    expect(receipt).to_contain_text(arrival["receipt"]["sha256"])
+    expect(receipt).to_contain_text("Sender")
+    with page.expect_download() as download:
+        receipt.get_by_role("link", name="Download").click()
+    assert Path(download.value.path()).read_bytes() == sound.with_suffix(".avif").read_bytes()
+    receipt.get_by_role("button", name="Close").click()
+    assert page.evaluate("window.shifts") < 0.1  # what Web Vitals calls good
+    expect(page.locator("#log-list")).to_contain_text("line in")
+
+
+def test_a_partial_picture_is_marked(
+    pages: Pages,
+    browser: Browser,
+    server: Server,
+    station: Station,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(station, "partial", lambda transfer: PHOTO.read_bytes())
+    page = pages.open(browser, server.url)
+    event = {
+        "transfer": "1a2b3c4d", "name": "sea.webp", "bytes": 1000, "have": 3, "needed": 10,
+        "exact": True, "state": "arriving", "input": "line in", "snr_db": 20.0, "reason": None,
+    }  # fmt: skip
+    station.hub.tell("transfer", **event, picture=1)
+    card = page.locator("#gallery .arriving")
+    expect(card).to_contain_text("Unverified, 30 %")
+    expect(card.get_by_role("img", name="Unverified beginning of sea.webp")).to_be_visible()
+    station.hub.tell(
+        "transfer", **event | {"state": "refused", "reason": "it is damaged"}, picture=1
+    )
+    expect(card).to_have_count(0)
+    expect(page.locator("#transfer-list")).to_contain_text("it is damaged")
+
+
+def fill(page: Page, path: Path, way: str) -> None:
+    page.set_input_files("#file", path)
+    expect(page.locator("#profile option")).not_to_have_count(0)
+    page.select_option("#profile", "cable")
+    page.select_option("#protection", "passphrase")
+    page.fill("#passphrase", SECRET)
+    page.select_option("#way", way)
+
+
+def arrived(server: Server, station: Station) -> bytes:
+    (arrival,) = until(lambda: Client(server).json("/api/arrivals")["arrivals"])
+    return (station.folder / arrival["place"] / arrival["name"]).read_bytes()
+
+
+def test_what_the_page_downloads_is_the_file(
+    pages: Pages, browser: Browser, server: Server, station: Station, tmp_path: Path
+) -> None:
+    page = pages.open(browser, server.url)
+    fill(page, PHOTO, "file")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#passphrase")).to_have_value("")
+    expect(page.locator("#sendings")).to_contain_text("of sound")
+    path = tmp_path / "sent.wav"
+    download.value.save_as(path)
+    stream = station.open_stream("line in", RATE)
+    samples = samples_of(path)
+    for start in range(0, len(samples), 5 * RATE):
+        feed(stream, samples[start : start + 5 * RATE])
+        until(lambda: stream._frames == 0)
+    stream.close()
+    assert arrived(server, station) == PHOTO.read_bytes()
+
+
+def test_what_the_browser_plays_is_the_sound(
+    pages: Pages, browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    page = pages.open(browser, server.url, HEARD)
+    small = tmp_path / "small.bin"
+    small.write_bytes(np.random.default_rng(1).bytes(20000))
+    fill(page, small, "browser")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#sendings .badge")).to_have_text("Playing here")
+    expect(page.locator("#sendings .badge")).to_have_text("Played", timeout=15000)
+    link = page.locator("#sendings a").get_attribute("href")
+    wav = Client(server).ask(str(link).removeprefix(server.url.rstrip("/")))[2]
+    sent, rate = soundfile.read(io.BytesIO(wav), dtype="float32")
+    heard = page.evaluate("window.heard")
+    frames = 0
+    for piece in heard:
+        assert piece["rate"] == rate
+        assert round((piece["when"] - heard[0]["when"]) * rate) == frames
+        frames += len(piece["samples"][0])
+    joined = np.concatenate([piece["samples"][0] for piece in heard]).astype(np.float32)
+    np.testing.assert_array_equal(joined, sent)
+
+
+def test_a_sending_is_cancelled(pages: Pages, browser: Browser, server: Server) -> None:
+    page = pages.open(browser, server.url)
+    fill(page, PHOTO, "browser")
+    page.select_option("#profile", "phone")
+    page.get_by_role("button", name="Send", exact=True).click()
+    badge = page.locator("#sendings .badge")
+    expect(badge).to_have_text("Playing here")
+    page.get_by_role("button", name="Cancel").click()
+    expect(badge).to_have_text("Cancelled")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#sendings .item")).to_have_count(0)
+
+
+def test_what_the_sound_card_plays_is_heard(
+    sound_server: Any, pages: Pages, browser: Browser, tmp_path: Path
+) -> None:
+    data = np.random.default_rng(2).bytes(20000)
+    (tmp_path / "small.bin").write_bytes(data)
+    with listening(tmp_path, Inputs(("cable",))) as station, serving(station) as server:
+        page = pages.open(browser, server.url)
+        fill(page, tmp_path / "small.bin", "card")
+        expect(page.locator("#device")).to_contain_text("cable")
+        page.select_option("#device", label="cable")
+        page.get_by_role("button", name="Send", exact=True).click()
+        badge = page.locator("#sendings .badge")
+        expect(badge).to_have_text("Playing")
+        expect(badge).to_have_text("Played", timeout=20000)
+        expect(page.locator("#gallery button")).to_contain_text("small.bin")
+        assert arrived(server, station) == data
+        pages.close()
+
+
+def test_the_microphone_of_a_browser_receives(
+    pages: Pages,
+    playwright: Playwright,
+    server: Server,
+    station: Station,
+    sound: Path,
+    tmp_path: Path,
+) -> None:
+    quiet = np.zeros(RATE, np.float32)
+    # A busy browser drops pieces of what its microphone brings: then a later pass has them.
+    passes = np.tile(samples_of(sound), PASSES)
+    fake = tmp_path / "microphone.wav"
+    soundfile.write(fake, np.concatenate((quiet, passes)), RATE, subtype="PCM_16")
+    microphone = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launched(
+        playwright, *microphone, f"--use-file-for-fake-audio-capture={fake}%noloop"
+    ) as browser:
+        page = pages.open(browser, server.url)
+        card = page.locator("#microphone")
+        card.get_by_role("button", name="Start").click()
+        expect(card).to_contain_text("Receiving as “browser 1”")
+        expect(page.locator("#inputs")).to_contain_text("browser 1")
+        expect(card.locator("output")).to_contain_text(re.compile(r"−\d+\.\d dBFS"))
+        expect(page.locator("#gallery button")).to_have_count(1, timeout=40000)
+        card.get_by_role("button", name="Stop").click()
+        expect(card).to_contain_text("Stopped.")
+        expect(page.locator("#inputs")).to_contain_text("Ended")
+        pages.close()
+    (arrival,) = Client(server).json("/api/arrivals")["arrivals"]
+    assert arrival["receipt"]["input"] == "browser 1"
+    assert arrived(server, station) == sound.with_suffix(".avif").read_bytes()
+
+
+def test_the_page_comes_back_with_the_daemon(
+    browser: Browser, server: Server, station: Station
+) -> None:
+    """Its refused attempts stand in the console, as browsers have it."""
+    with ExitStack() as stack:
+        page = Pages(stack).open(browser, server.url)
+        port = Client(server).port
+        server.stop()
+        expect(page.locator("#connection")).to_have_text("Away, trying again")
+        again = Server(station, "127.0.0.1", port, None)
+        again.start()
+        stack.callback(again.stop)
+        station.hub.tell("log", time=0.0, level="warning", text="back again", fields={})
+        expect(page.locator("#connection")).to_have_text("Connected", timeout=15000)
+        expect(page.locator("#log-list")).to_contain_text("Warning: back again")
+
+
+def test_the_token_opens_the_page_and_leaves_the_address(
+    pages: Pages, browser: Browser, station: Station
+) -> None:
+    with serving(station, "127.0.0.2", "tok") as server:
+        page = pages.open(browser, server.url)
+        assert page.url == server.url.removesuffix("?token=tok")
+        (cookie,) = page.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert page.evaluate("document.cookie") == ""
+        page.reload()
+        expect(page.locator("#connection")).to_have_text("Connected")
+        stranger = browser.new_context().new_page()
+        answer = stranger.goto(page.url)
+        assert answer is not None
+        assert answer.status == 401
+        stranger.context.close()
+        pages.close()
+
+
+def test_another_site_reaches_nothing(browser: Browser, server: Server, station: Station) -> None:
+    """A page of another address, in the same browser, asks as scripts can."""
+    with serving(station, "127.0.0.2", "tok") as other, ExitStack() as stack:
+        context = stack.enter_context(_closing(browser.new_context(bypass_csp=True)))
+        page = context.new_page()
+        page.goto(other.url)
+        tried = page.evaluate(
+            """async (url) => {
+              const asked = (...what) => fetch(...what).then(() => "in", () => "out");
+              const socket = new Promise((resolve) => {
+                const socket = new WebSocket(url.replace("http", "ws") + "live");
+                socket.onopen = () => resolve("in");
+                socket.onclose = () => resolve("out");
+              });
+              return [
+                await asked(url + "api/arrivals"),
+                await asked(url + "api/uploads", { method: "POST", body: "x" }),
+                await socket,
+              ];
+            }""",
+            server.url,
+        )
+    assert tried == ["out", "out", "out"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_and_colour_is_legible(
+    pages: Pages, browser: Browser, server: Server, station: Station, scheme: Any, size: str
+) -> None:
+    width, height = SIZES[size]
+    viewport: Any = {"width": width, "height": height}
+    page = pages.open(browser, server.url, viewport=viewport, color_scheme=scheme)
+    tell(station)
+    expect(page.locator("#transfer-list .item")).to_have_count(4)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate(NAMELESS) == []
+    other = "dark" if scheme == "light" else "light"
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator(f"#theme [value={other}]").check(force=True)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
+    assert page.evaluate(CONTRAST) == []
+
+
+def tell(station: Station) -> None:
+    """Something of every kind."""
+    hub = station.hub
+    for state, name in (("open", "line in"), ("lost", "a device with a very long name indeed")):
+        hub.tell("input", input=name, device=name, rate=RATE, channels=2, state=state, note="gone")
+    hub.tell(
+        "level", input="line in", peak_dbfs=0.0, rms_dbfs=-12.0, clipped=0.02, overruns=3,
+        seconds=4.0, waits_for="receiving",
+    )  # fmt: skip
+    for number, state in enumerate(("arriving", "locked", "complete", "refused")):
+        hub.tell(
+            "transfer", transfer=f"0000000{number}", name="long name " * 9, bytes=10, have=5,
+            needed=10, exact=False, state=state, input="line in", snr_db=3.0, reason="why",
+            picture=0,
+        )  # fmt: skip
+    for level in ("info", "warning", "error"):
+        hub.tell("log", time=0.0, level=level, text="something happened", fields={})
+    hub.tell(
+        "sending", id="a", file="long name " * 9, stage="failed", seconds=1.0, total_seconds=2.0,
+        level_dbfs=None, reason="the device is gone", made=True,
+    )  # fmt: skip
+
+
+def test_the_page_says_why_a_microphone_stays_closed(
+    pages: Pages, browser: Browser, station: Station
+) -> None:
+    with serving(station, "127.0.0.2", "tok") as server:
+        insecure = "Object.defineProperty(window, 'isSecureContext', { value: false });"
+        page = pages.open(browser, server.url, insecure)
+        expect(page.locator("#microphone")).to_contain_text("--monitor-cert")
+        expect(page.locator("#microphone-button")).to_be_disabled()
+        pages.close()

@@ -1,0 +1,237 @@
+"""The station in this process: streams, what the hub is told, partial pictures, the unit file."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from dialtone.errors import Failure
+from dialtone.hearing import Signal
+from dialtone.listen import parse_address
+from dialtone.listening import hooks
+from dialtone.listening.arrivals import arrivals
+from dialtone.listening.hub import Hub
+from dialtone.listening.journal import Journal
+from dialtone.listening.packets import Caught, Packets
+from dialtone.listening.station import Inputs, Station
+from dialtone.listening.unit import quoted
+from dialtone.opening import Opening, OpenOptions
+from dialtone.output import Output
+
+from .daemon import until
+
+PHOTO = Path(__file__).parents[2] / "tools/dialtone/data/photo.png"
+
+
+@pytest.fixture
+def hub():
+    return Hub()
+
+
+@pytest.fixture
+def station(tmp_path, hub):
+    journal = Journal(Output(), hub, silent=True)
+    station = Station(tmp_path / "in", Opening(OpenOptions(), Output()), journal, Inputs(), 86400.0)
+    station.start()
+    yield station
+    station.stop()
+
+
+@pytest.fixture
+def watcher(hub):
+    with hub.watch(lambda: None, spectra=True)[0] as watcher:
+        yield watcher
+
+
+class Told:
+    """What a watcher is told, all of it."""
+
+    def __init__(self, watcher):
+        self._watcher = watcher
+        self.events = []
+
+    def of(self, kind):
+        self.events += self._watcher.take()
+        return [event for event in self.events if event["type"] == kind]
+
+
+def sound_of(dialtone, path, folder, *arguments):
+    """A file as samples and their rate."""
+    wav = folder / f"{path.name}.wav"
+    assert dialtone("send", path, "--plain", "-o", wav, *arguments).code == 0
+    return soundfile.read(wav, dtype="float32")
+
+
+def test_two_inputs_at_once(station, watcher, recordings, data, dialtone, tmp_path):
+    """One at 8 kHz, one at 48 kHz in stereo, piece by piece, in turns."""
+    other = tmp_path / "other.bin"
+    other.write_bytes(np.random.default_rng(4).bytes(20_000))
+    left, low = soundfile.read(recordings / "plain.wav", dtype="float32")
+    right, high = sound_of(dialtone, other, tmp_path, "-p", "stereo")
+    one = station.open_stream("browser 1", low)
+    two = station.open_stream("browser 1", high, 2)
+    assert (one.name, two.name) == ("browser 1", "browser 1 2")
+    for at in range(40):
+        one.write(left[at * low // 10 : (at + 1) * low // 10])
+        two.write(right[at * high // 10 : (at + 1) * high // 10])
+    one.close()
+    two.close()
+    told = Told(watcher)
+    until(lambda: len(told.of("received")) == 2)
+    there = {arrival.receipt["input"]: arrival for arrival in arrivals(station.folder)}
+    assert there["browser 1"].file.read_bytes() == data
+    assert there["browser 1 2"].file.read_bytes() == other.read_bytes()
+    assert {event["input"] for event in told.of("superframe")} == set(there)
+    until(lambda: [event["state"] for event in told.of("input")].count("ended") == 2)
+
+
+def test_what_the_hub_is_told(station, watcher, recordings, data):
+    samples, rate = soundfile.read(recordings / "plain.wav", dtype="float32")
+    told = Told(watcher)
+    stream = station.open_stream("line", rate)
+    for at in range(0, len(samples), rate // 2):
+        stream.write(samples[at : at + rate // 2])
+    stream.write(np.ones(rate, np.float32))
+    stream.close()
+    until(lambda: told.of("received"))
+    (superframe, *_) = told.of("superframe")
+    assert superframe["snr_db"] > 30
+    assert len(superframe["carrier_hz"]) == len(superframe["carrier_snr_db"]) > 50
+    assert {len(cell) for cell in superframe["constellation"]} == {2}
+    (receipt,) = told.of("received")
+    last = told.of("transfer")[-1]
+    assert (last["state"], last["transfer"]) == ("complete", receipt["transfer"])
+    texts = [event["text"] for event in told.of("log")]
+    assert any("received" in text for text in texts)
+    newcomer, known = station.hub.watch(lambda: None)
+    station.hub.leave(newcomer)
+    assert {event["type"] for event in known} >= {"input", "transfer", "log"}
+
+
+def test_levels_and_spectrum_of_a_tone(hub):
+    from dialtone.listening.meters import dbfs, spectrum_dbfs
+
+    tone = 0.5 * np.sin(2 * np.pi * 6000 / 48000 * np.arange(4096)).astype(np.float32)
+    levels = spectrum_dbfs(tone)
+    assert len(levels) == 256
+    assert int(np.argmax(levels)) in (63, 64)
+    assert max(levels) == -6
+    assert (dbfs(0.5), dbfs(0.0), dbfs(1.0)) == (-6.0, -120.0, 0.0)
+    assert spectrum_dbfs(np.zeros(10, np.float32)) == [-120] * 256
+
+
+def test_a_picture_is_seen_while_it_arrives(station, watcher, dialtone, tmp_path):
+    """Of a fitted picture of which half has come; nobody sees anything of it without looking."""
+    samples, rate = sound_of(dialtone, PHOTO, tmp_path, "--fit", "30")
+    stream = station.open_stream("line", rate)
+    told = Told(watcher)
+    half = len(samples) // 2
+    for at in range(0, half, rate):
+        stream.write(samples[at : at + rate])
+        until(lambda: not stream.waiting)
+    pictures = until(lambda: [e for e in told.of("transfer") if e["picture"]])
+    shown = station.partial(pictures[0]["transfer"])
+    assert shown[:4] == b"RIFF"
+    assert shown[8:12] == b"WEBP"
+    assert arrivals(station.folder) == []
+    assert station.partial("00000000") is None
+    for at in range(half, len(samples), rate):
+        stream.write(samples[at : at + rate])
+        until(lambda: not stream.waiting)
+    stream.close()
+    until(lambda: told.of("received"))
+    assert station.partial(pictures[0]["transfer"]) is None
+
+
+def caught(data: bytes) -> Caught:
+    return Caught(data, "line", Signal("phone", 1, 0.0, 0.0))
+
+
+def test_packets_wait_within_bounds():
+    packets = Packets(most=1000)
+    for _ in range(2):
+        packets.put(caught(bytes(300)))
+    slow = threading.Thread(target=packets.put, args=(caught(bytes(300)),))
+    slow.start()
+    taken = packets.take(0)
+    assert len(taken) == 2
+    assert slow.is_alive()  # it waits for the inbox, which is only slow
+    packets.done(taken[0])
+    slow.join()
+    packets.stuck(True)
+    packets.put(caught(bytes(300)))
+    assert packets.dropped == 1
+    for each in (taken[1], *packets.take(0)):
+        packets.done(each)
+    packets.put(caught(bytes(300)))
+    packets.close()
+    assert (len(packets.take(0)), packets.dropped, packets.closed) == (1, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("8080", ("127.0.0.1", 8080)), ("0.0.0.0:80", ("0.0.0.0", 80)), ("[::1]:9", ("::1", 9)),
+     ("box.local:65535", ("box.local", 65535))],
+)  # fmt: skip
+def test_addresses_of_the_page(text, address):
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "x", "1:2:3", "::1:80", "65536", "host:", "-1"])
+def test_addresses_that_are_none(text):
+    with pytest.raises(Failure, match="--monitor"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "'open", "/etc/passwd"])
+def test_commands_that_are_none(command):
+    with pytest.raises(Failure, match="--exec"):
+        hooks.parse(command)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["song.wav"], "listen takes no file"), (["-", "--systemd"], "no stdin"),
+     (["--systemd", "--passphrase-prompt"], "cannot ask"), (["--monitor", "x"], "[HOST:]PORT")],
+)  # fmt: skip
+def test_wrong_usage(dialtone, arguments, sentence):
+    answer = dialtone("listen", *arguments)
+    assert answer.code == 2
+    assert sentence in answer.err
+
+
+def test_the_unit_says_what_was_asked_for(dialtone, tmp_path, key):
+    inbox = tmp_path / "in 100% $x"
+    options = ("--device", "USB 2%", "-d", inbox, "--passphrase-file", key, "--keep", "7",
+               "--exec", "true 'a b'", "--json")  # fmt: skip
+    answer = dialtone("listen", *options[:-1], "--systemd")
+    assert answer.code == 0
+    unit = answer.out
+    command = re.search("^ExecStart=(.*)$", unit, re.M)[1]
+    words = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(command)]
+    at = words.index("listen")
+    assert words[at:] == ["listen", "--device", "USB 2%", "-d", str(inbox), "--exec",
+                          f"{shutil.which('true')} 'a b'", "--exec-limit", "300", "--keep", "7",
+                          "--passphrase-file", str(key)]  # fmt: skip
+    assert f"ReadWritePaths={quoted(str(inbox))}" in unit
+    for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "SupplementaryGroups=audio",
+                 "Restart=always", "PrivateNetwork=yes"):  # fmt: skip
+        assert line in unit.splitlines()
+    assert "PrivateNetwork" not in dialtone("listen", "--monitor", "8080", "--systemd").out
+
+
+def test_the_unit_is_one_for_systemd(dialtone, tmp_path):
+    """Where its tools are installed."""
+    if not (analyze := shutil.which("systemd-analyze")):
+        return
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    unit = tmp_path / "dialtone.service"
+    unit.write_text(dialtone("listen", "-d", inbox, "--systemd").out)
+    said = subprocess.run([analyze, "verify", unit], capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
