@@ -117,7 +117,7 @@ def test_noise(sound: TestSound, noise_dbfs: float) -> None:
     assert best.quiet.noise_dbfs == pytest.approx(noise_dbfs, abs=0.3)
     wanted = noise_dbfs - FULL_BAND_DB
     assert 10 * np.log10(best.noise.mean()) == pytest.approx(wanted, abs=0.3)
-    assert np.abs(10 * np.log10(best.noise) - wanted).max() < 3
+    assert np.abs(10 * np.log10(best.noise[100:]) - wanted).max() < 3
     assert best.quiet.hum_hz is None
 
 
