@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -29,6 +30,7 @@ _LISTED_MAX = 200
 _PICTURE_BYTES_MAX = 32 << 20
 _PIECE = 1 << 18
 _LONGEST = 640
+_DRAWING_MAX = 2  # threads that wait for thumbnails: the others have to stay free for sound
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp", ".ppm")
 _PLACE = re.compile(r"\d{8}T\d{6}Z_[0-9a-f]{8}(-\d{1,4})?", re.ASCII)
 _TRANSFER = re.compile(r"[0-9a-f]{8}")
@@ -40,6 +42,7 @@ class Gallery:
     def __init__(self, station: "Station") -> None:
         self._station = station
         self._thumbnails = Thumbnails(_LONGEST)
+        self._drawing = CapacityLimiter(_DRAWING_MAX)
         self.routes = [
             Route("/api/arrivals", self._list),
             Route("/api/arrivals/{place}/thumbnail", self._thumbnail),
@@ -57,7 +60,7 @@ class Gallery:
 
     async def _thumbnail(self, request: Request) -> Response:
         arrival = await self._arrival(request)
-        drawn = await run_in_threadpool(self._drawn, arrival)
+        drawn = await to_thread.run_sync(self._drawn, arrival, limiter=self._drawing)
         if drawn is None:
             raise Failure("there is no thumbnail of this", "download it", status=404)
         return _webp(drawn)
@@ -87,7 +90,7 @@ class Gallery:
         transfer = request.path_params["transfer"]
         found = None
         if _TRANSFER.fullmatch(transfer):
-            found = await run_in_threadpool(self._partial_picture, transfer)
+            found = await to_thread.run_sync(self._partial_picture, transfer, limiter=self._drawing)
         if found is None:
             raise Failure("there is no partial picture of this transfer", status=404)
         return _webp(found)
