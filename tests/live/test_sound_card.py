@@ -314,6 +314,20 @@ def test_ctrl_c_keeps_what_was_received(start, tmp_path):
     assert any((tmp_path / "in" / ".dialtone").iterdir())
 
 
+def test_a_sound_that_breaks_off_is_counted(sound_server):
+    tone = np.full(14400, 0.5, np.float32)
+    with Capture(None) as capture, Playback(None, 48000, 1) as playback:
+        playback.write(tone)
+        heard = 0.0
+        while heard < 1.0:  # long after the tone
+            heard += len(capture.read(0.2)) / capture.sample_rate
+        assert playback.underruns == 0  # not told yet: nothing was written since
+        playback.write(tone)
+        playback.drain()
+        assert playback.underruns == 1
+        assert playback.played_s == pytest.approx(0.6)
+
+
 def sound_process() -> int:
     """The number of the only sound process of this one."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
