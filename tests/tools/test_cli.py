@@ -63,7 +63,7 @@ def test_help_loads_nothing_but_what_reads_the_command_line():
         (["send", "{file}", "--nosuch"], "no such option"),
         (["send", "{file}", "--repair", "much"], "--repair"),
         (["send", "{file}", "-o", "x.wav"], "no key option"),
-        (["send", "{file}", "--plain"], "sound card"),
+        (["send", "{file}", "--plain", "-o", "x.wav", "--device", "1"], "sound card"),
         (["send", "{file}", "--plain", "-o", "x.ogg"], ".mp3"),
         (["send", "{file}", "--plain", "--key-in-header", "-o", "x.wav"], "exclude each other"),
         (["send", "{file}", "--plain", "-o", "x.wav", "-p", "telex"], "phone, mp3, cable"),
@@ -177,7 +177,7 @@ def test_channel_is_repeatable(dialtone, tmp_path):
 
 def test_run_returns_plain_exit_codes():
     assert run(["--help"]) == 0
-    assert run(["receive"]) == 2
+    assert run(["send"]) == 2
 
 
 def test_internal_faults_are_a_sentence(tmp_path: Path):

@@ -62,15 +62,17 @@ class PushToTalk:
         self._off(failing=kind is not None)
 
     def _off(self, failing: bool) -> None:
-        with HeldSignals():  # a second Ctrl-C does not leave the transmitter on
-            try:
+        try:
+            with HeldSignals():  # a second Ctrl-C does not leave the transmitter on
                 self._run("off")
-            except Failure as failure:
-                if not failing:
-                    raise
-                self._out.say(f"warning: {failure.sentence}")
-        if self._hangup is not None:
-            signal.signal(signal.SIGHUP, self._hangup)
+        except Failure as failure:
+            if not failing:
+                raise
+            self._out.event("warning", warning=failure.sentence, hint=failure.hint)
+            self._out.say(f"warning: {failure.sentence}: {failure.hint}")
+        finally:
+            if self._hangup is not None:
+                signal.signal(signal.SIGHUP, self._hangup)
 
     def _run(self, word: str) -> None:
         hint = "the transmitter may still be on" if word == "off" else "nothing was sent"

@@ -60,7 +60,7 @@ def receive_file(options: ReceiveOptions, out: Output) -> None:
         )
         stack.enter_context(inbox)
         receiving = Receiving(inbox, sound.rates, sound.channels)
-        report = Report(out, receiving, opening)
+        report = Report(out, receiving, opening, sound.silence_hint)
         try:
             report.resume()
             sound.listen(receiving, report, inbox.chart)
@@ -118,6 +118,8 @@ class _Recorded:
     rates     sample rates that it may have [Hz]
     channels  of every chunk
     """
+
+    silence_hint = "`dialtone inspect` draws what is there"
 
     def __init__(self, options: ReceiveOptions) -> None:
         self._options = options

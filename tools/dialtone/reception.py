@@ -49,8 +49,16 @@ class _Level:
 class Report:
     """Follows one reception: tells what arrives, then decides how the command ends."""
 
-    def __init__(self, out: Output, receiving: Receiving, opening: Opening) -> None:
+    def __init__(
+        self,
+        out: Output,
+        receiving: Receiving,
+        opening: Opening,
+        silence_hint: str,
+    ) -> None:
+        """silence_hint: what to do where no signal was heard."""
         self.out = out
+        self._silence_hint = silence_hint
         self.arrived = 0  # files that are there now, received before or this time
         self._opening = opening
         self._receiving = receiving
@@ -222,7 +230,7 @@ class Report:
         if not self._receiving.signals:
             return Failure(
                 f"no Dialtone signal found in {heard}",
-                "`dialtone inspect` draws what is there",
+                self._silence_hint,
                 ExitCode.INCOMPLETE,
             )
         signal = self._receiving.signals[-1]

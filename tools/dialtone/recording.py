@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dialtone.errors import TimeIsOver
+from dialtone.output import count
 from dialtone.screen import Meters, Screen
 from dialtone.soundcard.capture import Capture, DeviceLostError
 
@@ -24,7 +25,7 @@ class CardSound:
     channels  of every chunk
     """
 
-    damage: str | None = None
+    silence_hint = "is it the right input, and is it loud enough? see `dialtone devices`"
 
     def __init__(self, options: "ReceiveOptions", child: "Child") -> None:
         """Raises Failure (device)."""
@@ -32,6 +33,14 @@ class CardSound:
         self._once, self._timeout_s = options.once, options.timeout_s
         self.rates = [self._capture.sample_rate]
         self.channels = self._capture.channels
+
+    @property
+    def damage(self) -> str | None:
+        """What is missing of the sound, in a sentence, if something is."""
+        if not self._capture.overruns:
+            return None
+        lost = count(self._capture.overruns, "time")
+        return f"sound was lost {lost} on this machine, which was too busy to take it"
 
     def listen(self, receiving: "Receiving", report: "Report", chart: "Chart") -> None:
         """Take the sound in, and tell of it, until enough was received.

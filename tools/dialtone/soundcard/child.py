@@ -115,6 +115,10 @@ class Child:
             except (OSError, ValueError):
                 raise DeviceLostError from None
 
+    def kill(self) -> None:
+        """Silence at once, from any thread; who reads or writes is told that the device is gone."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process, whatever it does: sound stops at once."""
         self._process.kill()

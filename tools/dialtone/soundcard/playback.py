@@ -104,7 +104,7 @@ class Playback:
 
     def abort(self) -> None:
         """Silence at once. Always returns."""
-        self._child.close()
+        self._child.kill()
 
     def close(self) -> None:
         """Free the device; what has not been heard is dropped. Always returns."""

@@ -6,6 +6,7 @@ a program that computes. It ends when the program closes its pipe, and is killed
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -58,9 +59,16 @@ def _serve() -> None:
                     (_play if asked["playing"] else _capture)(sounddevice, requests, **asked)
                     return
     except sounddevice.PortAudioError as error:
-        # Its second argument is a number, and with a host's own error there is a third.
-        words = str(error.args[0]) if error.args else "unknown fault"
-        _say(note(protocol.FAILED, error=words, hint=""))
+        _say(note(protocol.FAILED, error=_words(error), hint=""))
+
+
+def _words(error: Exception) -> str:
+    """What PortAudio says, without what only its programmers understand."""
+    # "Error opening RawInputStream: Invalid sample rate [PaErrorCode -9997]" comes in parts, some
+    # of them numbers.
+    words = ": ".join(part for part in error.args if isinstance(part, str))
+    words = re.sub(r"Error \w+ \w+: | \[PaErrorCode -?\d+\]", "", words) or "unknown fault"
+    return words[:1].lower() + words[1:]
 
 
 def _devices(card: Any, with_rates: bool = False) -> Iterator[dict[str, object]]:
