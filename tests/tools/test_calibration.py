@@ -117,7 +117,7 @@ def test_noise(sound: TestSound, noise_dbfs: float) -> None:
     assert best.quiet.noise_dbfs == pytest.approx(noise_dbfs, abs=0.3)
     wanted = noise_dbfs - FULL_BAND_DB
     assert 10 * np.log10(best.noise.mean()) == pytest.approx(wanted, abs=0.3)
-    assert np.abs(10 * np.log10(best.noise) - wanted).max() < 3
+    assert np.abs(10 * np.log10(best.noise[100:]) - wanted).max() < 3
     assert best.quiet.hum_hz is None
 
 
@@ -267,6 +267,8 @@ def test_a_recording_of_another_rate(sound: TestSound) -> None:
     assert found.place.clock_ppm == pytest.approx(-15, abs=0.1)
     assert found.hz[-1] < 22050
     assert 20 * np.log10(np.abs(found.best.lanes[0].gain)).mean() == pytest.approx(0, abs=0.1)
+    names = {fit.profile.name for fit in fitting.fits(found, modem.profiles.values())}
+    assert names == {"phone", "mp3", "air"}  # the band of `cable` reaches beyond
 
 
 def test_other_sounds_are_not_taken_for_it(sound: TestSound) -> None:
@@ -300,14 +302,17 @@ def test_what_to_say_of_silence() -> None:
         ("noise=-45,skew=-30,band=300-3400", "phone"),
         ("room=200ms,noise=-55,gain=-15", "air"),
         ("echo=11ms/-10,noise=-60,gain=-6", "phone"),
+        ("band=100-18000,noise=-60,gain=-3", "mp3"),
+        ("band=100-20000,noise=-60,gain=-3", "cable"),
     ],
 )
 def test_predictions_agree_with_the_decoder(sound: TestSound, spec: str, name: str) -> None:
     found = measured(spec, sound)
     profile = modem.profiles[name]
-    (fit,) = fitting.fits(found, [profile], RATE)
+    (fit,) = fitting.fits(found, [profile])
     trial = trying.transmit(SimulatedLoop(spec, seed=1), fit, 0.0, silent)
-    assert trial.good, trial
+    assert trial.arrived, trial
+    assert not trial.packets_lost
     # And a speed that should be too fast by far is.
     fits = [fitting.predict(found, profile, speed) for speed in profile.speeds]
     hopeless = [fit for fit in fits if fit.margin_db < -3]

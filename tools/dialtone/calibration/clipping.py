@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from dialtone.calibration.testsound import HIGH, PERIODS, Floats, Step, TestSound
 from modem.sync.resampler import interpolate, interpolation_table
 
-_TOP = 0.002  # share of the samples that are the highest peaks
-_FOLLOWS = 0.89  # of what a peak should reach: 1 dB less is overload
+_TOP = 0.0005  # share of the samples that are the highest peaks
+_FOLLOWS = 0.93  # of what a peak should reach: 0.6 dB less is overload
 _CREST = 1.6  # peak over rms from which down even the softest step is squared off
-_LOUDER = 2.0  # than silence, for a step to tell anything
+_TOUCHES_DB = 0.3  # beyond the limit, of a single peak that does no harm
+_LOUDER = 4.0  # than silence, for a step to tell anything
 _FULL_SCALE_DBFS = -0.5  # a limit from here on is the converter's own
 
 
@@ -129,7 +130,8 @@ def _judged(
     at_zero = np.abs(expected) * abs(_gain(heard, expected)) / 10 ** (step.level_db / 20)
     share = float((at_zero * 10 ** (sound.steps[-1].level_db / 20) > limit).mean())
     starts_db = _dbfs(limit / float(at_zero.max()))
-    return Overload(_dbfs(limit), starts_db, share, max(sound.steps.index(step) - 1, 0))
+    whole = [each for each in sound.steps if each.level_db <= starts_db + _TOUCHES_DB]
+    return Overload(_dbfs(limit), starts_db, share, max(len(whole) - 1, 0))
 
 
 def _dbfs(level: float) -> float:

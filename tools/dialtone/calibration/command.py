@@ -37,7 +37,7 @@ class CalibrateOptions:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All that was found. fits: for each profile that the sample rate allows its best speed,
+    """All that was found. fits: for each profile that the sample rates allow its best speed,
     trials: what was sent, best: the one of these to rely on."""
 
     measured: "Measurement"
@@ -84,8 +84,7 @@ def calibrate(loop: "Loop", level_db: float, out: Output) -> Calibration:
             out.say(detail)
         raise Failure(verdict.headline, _HINT, ExitCode.INCOMPLETE, details=list(verdict.details))
     out.say(_summary(measured))
-    least = min(loop.rate, loop.record_rate)
-    fits = fitting.fits(measured, modem.profiles.values(), least)
+    fits = fitting.fits(measured, modem.profiles.values())
     able = [fit for fit in fits if fit.margin_db >= 0]
 
     def tell(trial: "Trial") -> None:

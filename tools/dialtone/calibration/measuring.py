@@ -11,6 +11,7 @@ from dialtone.calibration.quiet import HUM_DB, HUM_TOP_HZ, Quiet, quiet
 from dialtone.calibration.testsound import HIGH, LOW_HZ, PERIODS, SILENCE_S, Floats, TestSound
 
 _FAINT = 1e-15  # power that stands for digital silence, so that logarithms exist
+_NARROWING = 8  # a line is smoothed over no more than such a part of its frequency
 _WIDE = 24  # the same of distortion, which the few silent lines show
 _SMOOTH = 12  # lines on either side that a noise figure is the mean of
 # Of the impulse response, ahead of its beginning and behind; what the sweep's harmonics would make
@@ -191,7 +192,9 @@ def _unwanted(steady: Floats, sound: TestSound, lines: NDArray[np.int64]) -> tup
     power = np.abs(np.fft.rfft(steady * window)) ** 2
     density = 2 * power / (sound.rate * np.sum(window**2))
     between = np.arange(2, PERIODS - 1)
-    noise = _smooth(density[lines[:, None] * PERIODS + between].mean(axis=1))
+    # Closer at the bottom, where hum stands.
+    reach = np.clip(lines // _NARROWING, 2, _SMOOTH)
+    noise = _smooth(density[lines[:, None] * PERIODS + between].mean(axis=1), reach)
     idle = sound.idle[sound.idle <= lines[-1]]
     excess = density[idle * PERIODS] - np.interp(idle, lines, noise)
     # A line of the density spectrum stands for the power of one line, not for that of 1 Hz.
@@ -202,7 +205,7 @@ def _unwanted(steady: Floats, sound: TestSound, lines: NDArray[np.int64]) -> tup
     return noise, np.where(tones > chance, tones, 0.0)
 
 
-def _smooth(values: Floats, reach: int = _SMOOTH) -> Floats:
+def _smooth(values: Floats, reach: "int | NDArray[np.int64]") -> Floats:
     """Mean over so many neighbours on either side, fewer at the ends."""
     sums = np.concatenate(([0.0], np.cumsum(values)))
     at = np.arange(values.size)

@@ -96,7 +96,7 @@ def _response(axes: "Axes", measured: "Measurement") -> None:
         axes.plot(hz, _db(known), color=_DISTORTION_INK, lw=1, label="distortion")
     noise = _db(heard.noise / reference)
     top = max(float(_db(np.abs(lane.gain) ** 2).max()) for lane in heard.lanes)
-    axes.set_ylim(max(min(float(np.quantile(noise, 0.02)) - 10, top - 40), top - 130), top + 8)
+    axes.set_ylim(max(min(float(np.quantile(noise, 0.02)) - 8, top - 40), top - 130), top + 8)
     axes.set(title="Response, and noise against it", ylabel="gain [dB]")
     axes.legend(loc="lower left", ncols=4, frameon=False, fontsize=8.5, bbox_to_anchor=(0.4, 1.0))
     _frequencies(axes, hz)
@@ -114,7 +114,7 @@ def _ratio(axes: "Axes", calibration: "Calibration") -> None:
         snr = np.minimum(snr, _SNR_MOST_DB)
         axes.plot(hz, snr, color=color, lw=1.1)
         axes.fill_between(hz, snr, -200, color=color, alpha=0.10, lw=0)
-        lowest.append(float(np.quantile(snr, 0.02)))
+        lowest.append(float(snr.min()))
     axes.set(title="SNR over frequency", ylabel="SNR [dB]")
     low, high = min(lowest), float(snr.max())
     best = calibration.best
@@ -126,7 +126,7 @@ def _ratio(axes: "Axes", calibration: "Calibration") -> None:
         axes.text(0.995, needs, label, color=GOOD, size=8.5, ha="right", va="bottom",
                   transform=axes.get_yaxis_transform(),
                   bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5})  # fmt: skip
-    axes.set_ylim(max(low - 10, -20), high + 6)
+    axes.set_ylim(max(low - 5, high - 60, -20), high + 6)
     _frequencies(axes, hz)
 
 
