@@ -201,6 +201,16 @@ def test_arrivals_are_listed_and_come_as_attachments(station: Station, client: C
     assert "sandbox" in headers["content-security-policy"]
 
 
+def test_the_newest_come_first_and_not_all(station: Station, client: Client) -> None:
+    for number in range(5):
+        arrive(station, f"{number}.txt", b"a", f"20261121T14450{number}Z_0000000{number}")
+    found = client.json("/api/arrivals?count=2")
+    assert [arrival["name"] for arrival in found["arrivals"]] == ["4.txt", "3.txt"]
+    assert found["total"] == 5
+    for count in ("x", "-1", "9" * 30, ""):
+        assert len(client.json(f"/api/arrivals?count={count}")["arrivals"]) == 5
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_thumbnails_are_drawn_again(station: Station, client: Client, form: str) -> None:
     place = arrive(station, f"a.{form.lower()}", picture(form) + b"<script>")
