@@ -34,6 +34,7 @@ Event = dict[str, Any]
 _LOG_KEPT = 200
 _QUEUE_MAX = 512  # events that wait for a slow watcher; the oldest go first
 _KEPT_TRANSFERS = 100
+_KEPT_ENDED = 10  # inputs that have ended
 
 
 class Watcher:
@@ -128,7 +129,11 @@ class Hub:
 
     def _keep(self, kind: str, event: Event) -> None:
         if kind == "input":
+            self._inputs.pop(event["input"], None)
             self._inputs[event["input"]] = event
+            ended = [name for name, kept in self._inputs.items() if kept["state"] == "ended"]
+            for name in ended[:-_KEPT_ENDED]:
+                del self._inputs[name]
         elif kind == "transfer":
             self._transfers.pop(event["transfer"], None)
             self._transfers[event["transfer"]] = event
