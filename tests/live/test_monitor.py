@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,96 +15,22 @@ from dialtone.keystore import Keystore
 from dialtone.listening.station import Inputs, Station
 from dialtone.monitor.server import Server
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from framing.identity import Identity
 
 from ..tools.monitor_client import SECRET, Client, listening, serving, until
+from .pages import CONTRAST, HEARD, NAMELESS, RATE, SIZES, Pages, closing, launched, tell
 
 PHOTO = Path(__file__).parents[2] / "tools" / "dialtone" / "data" / "photo.png"
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--no-first-run", "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
-RATE = 48000
 PIECE = RATE // 10
 PASSES = 6
-SIZES = {"phone": (360, 740), "desktop": (1440, 900)}
-# Collects what shifts without anybody's doing (Layout Instability API).
-SHIFTS = """
-window.shifts = 0;
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
-}).observe({ type: "layout-shift", buffered: true });
-"""
-# Collects what is scheduled to be heard, and when.
-HEARD = """
-window.heard = [];
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (when) {
-  const channels = [...Array(this.buffer.numberOfChannels).keys()];
-  window.heard.push({
-    when, rate: this.context.sampleRate,
-    samples: channels.map((channel) => [...this.buffer.getChannelData(channel)]),
-  });
-  return start.call(this, when);
-};
-"""
-# Texts whose colour stands out too little from what is behind them (WCAG 2.2, 1.4.3).
-CONTRAST = """
-() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    return canvas.getImageData(0, 0, 1, 1).data;
-  };
-  const light = ([r, g, b]) => {
-    const part = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = rgba(getComputedStyle(at).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const faint = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!own || !element.checkVisibility() || element.closest(":disabled, .hidden")) continue;
-    const pair = [rgba(getComputedStyle(element).color), behind(element)].map(light);
-    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    if (ratio < 4.5) faint.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return faint;
-}
-"""
-# Controls that a screen reader would have no name for.
-NAMELESS = """
-() => [...document.querySelectorAll("button, a[href], input, select, canvas, progress, [tabindex]")]
-  .filter((element) => element.checkVisibility())
-  .filter((element) => !(element.ariaLabel || element.getAttribute("aria-labelledby")
-    || element.labels?.length || element.textContent.trim()))
-  .map((element) => element.outerHTML)
-"""
 
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
-
-
-@contextmanager
-def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(
-        executable_path="/usr/bin/chromium", args=[*ARGUMENTS, *more]
-    )
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -128,46 +54,6 @@ def station(tmp_path: Path) -> Iterator[Station]:
 def server(station: Station) -> Iterator[Server]:
     with serving(station) as server:
         yield server
-
-
-class Pages:
-    """Opens pages, and collects what must not happen in them."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self.complaints: list[str] = []
-        self.elsewhere: list[str] = []
-
-    def open(self, browser: Browser, url: str, script: str = SHIFTS, **options: Any) -> Page:
-        context = self._stack.enter_context(_closing(browser.new_context(**options)))
-        context.add_init_script(script)
-        page = context.new_page()
-        home = re.sub(r"\?.*", "", url)
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self._asked(request.url, home))
-        page.on("websocket", lambda socket: self._asked(socket.url.replace("ws", "http", 1), home))
-        page.goto(url)
-        expect(page.locator("#connection")).to_have_text("Connected")
-        return page
-
-    def close(self) -> None:
-        """Close all of them."""
-        self._stack.close()
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def _asked(self, url: str, home: str) -> None:
-        if not url.startswith((home, "blob:" + home)):
-            self.elsewhere.append(url)
-
-
-@contextmanager
-def _closing(context: Any) -> Iterator[Any]:
-    yield context
-    context.close()
 
 
 @pytest.fixture
@@ -436,7 +322,7 @@ def test_the_token_opens_the_page_and_leaves_the_address(
 def test_another_site_reaches_nothing(browser: Browser, server: Server, station: Station) -> None:
     """A page of another address, in the same browser, asks as scripts can."""
     with serving(station, "127.0.0.2", "tok") as other, ExitStack() as stack:
-        context = stack.enter_context(_closing(browser.new_context(bypass_csp=True)))
+        context = stack.enter_context(closing(browser.new_context(bypass_csp=True)))
         page = context.new_page()
         page.goto(other.url)
         tried = page.evaluate(
@@ -465,7 +351,10 @@ def test_every_size_and_colour_is_legible(
 ) -> None:
     width, height = SIZES[size]
     viewport: Any = {"width": width, "height": height}
-    page = pages.open(browser, server.url, viewport=viewport, color_scheme=scheme)
+    phone = size == "phone"
+    options = {"viewport": viewport, "is_mobile": phone, "has_touch": phone}
+    page = pages.open(browser, server.url, color_scheme=scheme, **options)
+    expect(page.get_by_text("Take a photo")).to_be_visible(visible=phone)
     tell(station)
     expect(page.locator("#transfer-list .item")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -476,29 +365,6 @@ def test_every_size_and_colour_is_legible(
     page.locator(f"#theme [value={other}]").check(force=True)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
     assert page.evaluate(CONTRAST) == []
-
-
-def tell(station: Station) -> None:
-    """Something of every kind."""
-    hub = station.hub
-    for state, name in (("open", "line in"), ("lost", "a device with a very long name indeed")):
-        hub.tell("input", input=name, device=name, rate=RATE, channels=2, state=state, note="gone")
-    hub.tell(
-        "level", input="line in", peak_dbfs=0.0, rms_dbfs=-12.0, clipped=0.02, overruns=3,
-        seconds=4.0, waits_for="receiving",
-    )  # fmt: skip
-    for number, state in enumerate(("arriving", "locked", "complete", "refused")):
-        hub.tell(
-            "transfer", transfer=f"0000000{number}", name="long name " * 9, bytes=10, have=5,
-            needed=10, exact=False, state=state, input="line in", snr_db=3.0, reason="why",
-            picture=0,
-        )  # fmt: skip
-    for level in ("info", "warning", "error"):
-        hub.tell("log", time=0.0, level=level, text="something happened", fields={})
-    hub.tell(
-        "sending", id="a", file="long name " * 9, stage="failed", seconds=1.0, total_seconds=2.0,
-        level_dbfs=None, reason="the device is gone", made=True,
-    )  # fmt: skip
 
 
 def test_the_page_says_why_a_microphone_stays_closed(

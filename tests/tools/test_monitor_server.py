@@ -1,5 +1,6 @@
 """The monitor's server without a browser: watching, sending, microphones."""
 
+import errno
 import io
 import json
 import socket
@@ -172,6 +173,36 @@ def test_uploads_are_bounded(
     assert client.ask("/api/uploads", "POST", b"x" * 1001)[0] == 413
     assert client.ask("/api/uploads", "POST", iter([b"x"]))[0] == 411  # chunked: no length
     assert client.ask("/api/uploads", "POST", b"x" * 1000)[0] == 201
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(
+    station: Station,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with serving(station) as server:
+        client = Client(server)
+        head = f"Host: {client.authority}\r\nOrigin: {client.origin}\r\nContent-Length: 9999"
+        with socket.create_connection((client.host, client.port)) as broken:
+            broken.sendall(f"POST /api/uploads HTTP/1.1\r\n{head}\r\n\r\nxxx".encode())
+            (kept,) = folder.iterdir()
+            until(lambda: list(kept.iterdir()))
+        until(lambda: not list(kept.iterdir()))
+    assert not caplog.records
+
+
+def test_a_full_disk_is_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(sending, "_stored", full)
+    status, _, told = client.ask("/api/uploads", "POST", b"x")
+    assert status == 400
+    assert "disk is full" in json.loads(told)["error"]
 
 
 def test_nothing_stays_of_what_was_uploaded(

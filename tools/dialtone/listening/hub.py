@@ -13,8 +13,10 @@ Every event is a dict that JSON can hold, with its `type`:
                 "complete", "refused"), input, snr_db, reason, picture (a number that grows with
                 each new partial picture; 0 without one)
     received    the receipt of a file that arrived
-    sending     id, file, stage ("preparing", "playing", "done", "failed"), seconds, total_seconds,
-                level_dbfs, reason
+    sending     id, file, stage ("preparing", "ready", "playing", "done", "failed", "cancelled",
+                "removed"), seconds, total_seconds, level_dbfs, reason, made (whether its sound is
+                there), and once it is planned bytes, packets, profile, speed, rate, lanes,
+                transfer, protection
     log         time (s since 1970 UTC), level ("info", "warning", "error"), text, fields
 
 Numbers that are not known are None. Levels are relative to full scale, a sine of which has a peak

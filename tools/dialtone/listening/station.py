@@ -43,8 +43,9 @@ class Inputs:
 class Station:
     """Listens until it is stopped, or until all inputs have ended.
 
-    hub     what happens
-    folder  the inbox
+    hub      what happens
+    journal  the log
+    folder   the inbox
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Station:
         StorageError where the inbox cannot be used."""
         self.hub: Hub = journal.hub
         self.folder = folder
-        self._journal = journal
+        self.journal = journal
         self._hooks = hooks
         self._packets = Packets()
         hook = None if hooks is None else hooks.add
@@ -110,7 +111,7 @@ class Station:
             while free in taken:
                 free = f"{name} {number}"
                 number += 1
-            stream = StreamInput(free, rate, channels, self._journal, self._packets)
+            stream = StreamInput(free, rate, channels, self.journal, self._packets)
             self._inputs.append(stream)
         stream.start()
         return stream

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -29,6 +30,7 @@ _LISTED_MAX = 200
 _PICTURE_BYTES_MAX = 32 << 20
 _PIECE = 1 << 18
 _LONGEST = 640
+_DRAWING_MAX = 2  # threads that wait for thumbnails: the others have to stay free for sound
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".tif", ".tiff", ".bmp", ".ppm")
 _PLACE = re.compile(r"\d{8}T\d{6}Z_[0-9a-f]{8}(-\d{1,4})?", re.ASCII)
 _TRANSFER = re.compile(r"[0-9a-f]{8}")
@@ -40,6 +42,7 @@ class Gallery:
     def __init__(self, station: "Station") -> None:
         self._station = station
         self._thumbnails = Thumbnails(_LONGEST)
+        self._drawing = CapacityLimiter(_DRAWING_MAX)
         self.routes = [
             Route("/api/arrivals", self._list),
             Route("/api/arrivals/{place}/thumbnail", self._thumbnail),
@@ -51,13 +54,12 @@ class Gallery:
         """The newest arrivals; `count` of them, `total` in all."""
         word = request.query_params.get("count", "")
         count = min(int(word), _LISTED_MAX) if word.isdecimal() and len(word) < 9 else _LISTED_MAX
-        found = await run_in_threadpool(self._arrivals)
-        listed = [_described(arrival) for arrival in found[:count]]
-        return JSONResponse({"arrivals": listed, "total": len(found)})
+        found, total = await run_in_threadpool(_newest, self._station.folder, count)
+        return JSONResponse({"arrivals": list(map(_described, found)), "total": total})
 
     async def _thumbnail(self, request: Request) -> Response:
         arrival = await self._arrival(request)
-        drawn = await run_in_threadpool(self._drawn, arrival)
+        drawn = await to_thread.run_sync(self._drawn, arrival, limiter=self._drawing)
         if drawn is None:
             raise Failure("there is no thumbnail of this", "download it", status=404)
         return _webp(drawn)
@@ -87,7 +89,7 @@ class Gallery:
         transfer = request.path_params["transfer"]
         found = None
         if _TRANSFER.fullmatch(transfer):
-            found = await run_in_threadpool(self._partial_picture, transfer)
+            found = await to_thread.run_sync(self._partial_picture, transfer, limiter=self._drawing)
         if found is None:
             raise Failure("there is no partial picture of this transfer", status=404)
         return _webp(found)
@@ -98,11 +100,6 @@ class Gallery:
             return None
         return self._thumbnails.get(hashlib.sha256(data).hexdigest(), lambda: data)
 
-    def _arrivals(self) -> "list[Arrival]":
-        from dialtone.listening.arrivals import arrivals
-
-        return arrivals(self._station.folder)
-
     async def _arrival(self, request: Request) -> "Arrival":
         """The arrival that a path names. Raises Failure where the inbox has none of that name."""
         place = request.path_params["place"]
@@ -111,6 +108,25 @@ class Gallery:
             if found is not None:
                 return found
         raise Failure("there is nothing of that name in the inbox", status=404)
+
+
+def _newest(inbox: Path, count: int) -> "tuple[list[Arrival], int]":
+    """So many arrivals at most, and how many there are; an inbox of months is not read whole."""
+    try:
+        names = sorted((path.name for path in inbox.iterdir()), reverse=True)
+    except FileNotFoundError:
+        return [], 0
+    names = list(filter(_PLACE.fullmatch, names))
+    found: list[Arrival] = []
+    strange = 0
+    for name in names:
+        if len(found) == count:
+            break
+        if one := _arrival(inbox / name):
+            found.append(one)
+        else:
+            strange += 1
+    return found, len(names) - strange
 
 
 def _arrival(folder: Path) -> "Arrival | None":

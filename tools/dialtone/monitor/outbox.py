@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modem import Profile, Speed
 
 UPLOAD_MAX = 64 << 20  # bytes of a file
-_SOUND_MAX = 1 << 30  # bytes of a WAV
+_SOUND_MAX = 1 << 28  # bytes of a WAV: 46 minutes of a cable, 4 hours of a telephone
 _JOBS_MAX = 8
 _TOLD_S = 0.2  # between two events of a job
 _BLOCK_S = 0.1  # of sound that is played at a time
@@ -258,6 +258,7 @@ class Outbox:
         import numpy as np
         import soundfile
 
+        from dialtone.calibration import store
         from dialtone.soundcard.capture import DeviceLostError
         from dialtone.soundcard.playback import Playback
 
@@ -266,13 +267,15 @@ class Outbox:
         with soundfile.SoundFile(job.sound) as file:
             blocks = file.blocks(round(_BLOCK_S * file.samplerate), dtype="float32")
             with Playback(device, file.samplerate, file.channels, job.passband_hz) as playback:
+                measured = store.load(playback.device.name)
+                gain = 10 ** (measured.level_dbfs / 20) if measured else 1.0
                 try:
                     for block in blocks:
-                        playback.write(block)
+                        playback.write(gain * block)
                         job.check()
                         if time.monotonic() - told > _TOLD_S:
                             told = time.monotonic()
-                            peak = float(np.max(np.abs(block)))
+                            peak = gain * float(np.max(np.abs(block)))
                             level = 20 * np.log10(max(peak, 1e-5))
                             seconds = min(playback.played_s, job.total_seconds or 0.0)
                             self._tell(job, seconds=seconds, level_dbfs=float(level))

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dialtone.errors import Failure
+from dialtone.errors import Failure, translated
 from dialtone.monitor.gallery import attachment
 from dialtone.monitor.outbox import UPLOAD_MAX, Job, Order, Outbox, contacts, profile_table
 from framing.names import safe_name
@@ -32,6 +32,7 @@ class SendingRoutes:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._uploads: dict[str, Path] = {}
+        self._uploading = 0
         self._devices = asyncio.Lock()
         self.routes = [
             Route("/api/profiles", self._profiles),
@@ -62,15 +63,24 @@ class SendingRoutes:
             raise Failure("the size of the upload is not given", status=411)
         if int(stated) > UPLOAD_MAX:
             raise _too_large()
+        if self._uploading >= _UPLOADS_MAX:
+            raise Failure("too many uploads at once", "wait for one of them", status=429)
         while len(self._uploads) >= _UPLOADS_MAX:
             _discard(self._uploads.pop(next(iter(self._uploads))))
         name = safe_name(unquote(request.headers.get("x-file-name", "")))
         path = self._outbox.place() / name
+        self._uploading += 1
+        whole = False
         try:
-            size = await _stored(request, path)
-        except (Failure, ClientDisconnect, OSError):
-            _discard(path)
-            raise
+            with translated():
+                size = await _stored(request, path)
+            whole = True
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        finally:
+            self._uploading -= 1
+            if not whole:
+                _discard(path)
         self._uploads[path.parent.name] = path
         return JSONResponse({"upload": path.parent.name, "name": name, "bytes": size}, 201)
 

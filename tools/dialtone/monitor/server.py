@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from dialtone.errors import ExitCode, Failure
+from dialtone.listening.journal import WARNING
 from dialtone.monitor.access import Access, Guard, needs_token
 from dialtone.monitor.gallery import Gallery
 from dialtone.monitor.microphone import Microphones
@@ -73,6 +74,7 @@ class Server:
         config = uvicorn.Config(
             self._app(outbox),
             log_config=None,
+            log_level="error",  # what strangers send that is no request is nobody's business
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -156,7 +158,7 @@ class Server:
             }
 
         def tell(sentence: str) -> None:
-            hub.tell("log", **_log_line(sentence))
+            self._station.journal.tell("monitor", sentence, WARNING)
 
         app = Starlette(
             routes=[
@@ -188,12 +190,6 @@ async def _told(request: Request, error: Exception) -> Response:
     status = error.facts.get("status", 400)
     answer = {"error": error.sentence, "hint": error.hint}
     return JSONResponse(answer, status if isinstance(status, int) else 400)
-
-
-def _log_line(sentence: str) -> dict[str, Any]:
-    import time
-
-    return {"time": time.time(), "level": "warning", "text": sentence, "fields": {}}
 
 
 def _fingerprint() -> str:
