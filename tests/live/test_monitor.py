@@ -351,7 +351,10 @@ def test_every_size_and_colour_is_legible(
 ) -> None:
     width, height = SIZES[size]
     viewport: Any = {"width": width, "height": height}
-    page = pages.open(browser, server.url, viewport=viewport, color_scheme=scheme)
+    phone = size == "phone"
+    options = {"viewport": viewport, "is_mobile": phone, "has_touch": phone}
+    page = pages.open(browser, server.url, color_scheme=scheme, **options)
+    expect(page.get_by_text("Take a photo")).to_be_visible(visible=phone)
     tell(station)
     expect(page.locator("#transfer-list .item")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

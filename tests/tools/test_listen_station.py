@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from dialtone import listen
 from dialtone.errors import Failure
 from dialtone.hearing import Signal
 from dialtone.listen import parse_address
@@ -194,10 +195,41 @@ def test_commands_that_are_none(command):
         hooks.parse(command)
 
 
+def test_a_fault_in_a_thread_ends_the_whole():
+    """A daemon of which a part is dead would look alive."""
+
+    def fail():
+        raise RuntimeError("a fault that was asked for")
+
+    with listen._Faults() as faults:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        with pytest.raises(RuntimeError, match="asked for"):
+            faults.wait(0)
+
+
+def test_the_hub_keeps_what_newcomers_need_and_no_more(hub):
+    for number in range(1000):
+        hub.tell("input", input=f"browser {number}", state="open")
+        hub.tell("input", input=f"browser {number}", state="ended")
+        hub.tell("transfer", transfer=f"{number:08x}", state="arriving")
+        hub.tell("log", text=f"{number}")
+    hub.tell("input", input="line", state="open")
+    watcher, known = hub.watch(lambda: None)
+    kinds = [event["type"] for event in known]
+    assert (kinds.count("input"), kinds.count("transfer"), kinds.count("log")) == (11, 100, 200)
+    for _ in range(2000):
+        hub.tell("log", text="")
+    assert len(watcher.take()) == 512
+    assert watcher.dropped == 2000 - 512
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [(["song.wav"], "listen takes no file"), (["-", "--systemd"], "no stdin"),
-     (["--systemd", "--passphrase-prompt"], "cannot ask"), (["--monitor", "x"], "[HOST:]PORT")],
+     (["--systemd", "--passphrase-prompt"], "cannot ask"), (["--monitor", "x"], "[HOST:]PORT"),
+     (["--device", "a", "--device", "a"], "twice")],
 )  # fmt: skip
 def test_wrong_usage(dialtone, arguments, sentence):
     answer = dialtone("listen", *arguments)

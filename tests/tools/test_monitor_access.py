@@ -1,9 +1,13 @@
 """Whom the monitor lets in, and what can be read through it."""
 
+import http.client
 import io
 import json
 import os
+import socket
+import ssl
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +18,9 @@ from dialtone.monitor.access import Access, kept_token
 from dialtone.monitor.server import Server
 from PIL import Image
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from .monitor_client import Client, arrive, listening, picture, serving
+from .monitor_client import DEADLINE_S, Client, arrive, listening, picture, serving
 
 FOREIGN = "127.0.0.2"  # not the address that needs no token
 
@@ -132,6 +137,45 @@ def test_every_answer_is_kept_in_its_place(client: Client) -> None:
         assert "server" not in headers
 
 
+def test_what_is_no_request_is_not_worth_a_word(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for junk in (b"\x16\x03\x01\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 70000):
+        with socket.create_connection((client.host, client.port)) as stranger:
+            stranger.sendall(junk)
+            stranger.settimeout(DEADLINE_S)
+            assert stranger.recv(100).startswith(b"HTTP/1.1 4")
+    assert client.ask("/")[0] == 200
+    assert caplog.records == []
+
+
+def test_https_with_a_certificate_of_ones_own(station: Station, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    files = ("-keyout", key, "-out", certificate, "-subj", "/CN=localhost")
+    alternative = ("-addext", "subjectAltName=IP:127.0.0.2")
+    subprocess.run(["openssl", *options.split(), *files, *alternative], check=True, stderr=-3)
+    server = Server(station, FOREIGN, 0, "tok", certificate, key)
+    server.start()
+    try:
+        client = Client(server, FOREIGN)
+        assert server.url.startswith("https://")
+        trust = ssl.create_default_context(cafile=certificate)
+        connection = http.client.HTTPSConnection(FOREIGN, client.port, context=trust)
+        connection.request("GET", "/?token=tok")
+        cookie = connection.getresponse().headers["set-cookie"]
+        connection.close()
+        assert "Secure" in cookie.split("; ")
+        kept = {"Cookie": cookie.partition(";")[0]}
+        url, origin = f"wss://{client.authority}/live", f"https://{client.authority}"
+        with connect(url, ssl=trust, origin=origin, additional_headers=kept) as live:
+            assert json.loads(live.recv())[0]["type"] == "hello"
+    finally:
+        server.stop()
+    with pytest.raises(Failure, match="certificate"):
+        Server(station, FOREIGN, 0, "tok", key, key).start()
+
+
 def test_the_token_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "home" / "monitor.token"
     token = kept_token(path)
@@ -155,6 +199,16 @@ def test_arrivals_are_listed_and_come_as_attachments(station: Station, client: C
     disposition = headers["content-disposition"]
     assert disposition == "attachment; filename=\"n__me.html\"; filename*=UTF-8''n%C3%A4%22me.html"
     assert "sandbox" in headers["content-security-policy"]
+
+
+def test_the_newest_come_first_and_not_all(station: Station, client: Client) -> None:
+    for number in range(5):
+        arrive(station, f"{number}.txt", b"a", f"20261121T14450{number}Z_0000000{number}")
+    found = client.json("/api/arrivals?count=2")
+    assert [arrival["name"] for arrival in found["arrivals"]] == ["4.txt", "3.txt"]
+    assert found["total"] == 5
+    for count in ("x", "-1", "9" * 30, ""):
+        assert len(client.json(f"/api/arrivals?count={count}")["arrivals"]) == 5
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])

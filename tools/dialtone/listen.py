@@ -60,6 +60,8 @@ def listen(options: ListenOptions, out: Output) -> None:
     a signal comes. Raises Failure where it cannot begin."""
     if options.folder.exists() and not options.folder.is_dir():
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
+    if len(set(options.devices)) < len(options.devices):
+        raise Failure("a --device is given twice", "give each once")
     address = None if options.monitor is None else parse_address(options.monitor)
     from dialtone.listening import hooks
     from dialtone.opening import Opening

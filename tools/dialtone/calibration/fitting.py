@@ -17,6 +17,8 @@ _FLOOR_DB = 72.0  # SNR that the receiver shows of a perfect channel
 _BLUR = 12.0  # over the bandwidth: a stretch of an impulse response that is judged as a whole
 _CLEAR = 4.0  # times the usual power, from where such a stretch is no noise
 _COVERED = 0.99  # of a band, that has to be measured
+_WEAK = 0.1  # of the median SNR, below which a carrier is weak
+_WEAK_COST_DB, _WEAK_SHARE = 15.0, 0.1  # what these cost at most, and how soon
 _APART_DB = 10.0  # by which a lane is louder in its own channel, for two to be told apart
 _SPAN_DB, _EXACT_DB = 100.0, 0.05  # of a margin
 _FAINT = 1e-30
@@ -93,7 +95,9 @@ def margin_db(snr: Floats, speed: modem.Speed) -> float:
 
     snr  (carriers,) linear
     A carrier holds no more than the bits of the constellation, however good it is; `gap` is what
-    the speed needs beyond the capacity of a flat channel.
+    the speed needs beyond the capacity of a flat channel. Carriers far below the others cost more
+    than their capacity: measured with `band` on cable and mp3, to within 3 dB, 6 dB for 5 % of
+    them, 10 dB for 11 % and 14 dB for 25 %.
     """
     wanted = speed.order * speed.rate
     gap_db = speed.snr_db - 10 * math.log10(2**wanted - 1)
@@ -105,7 +109,8 @@ def margin_db(snr: Floats, speed: modem.Speed) -> float:
             low = middle
         else:
             high = middle
-    return low
+    weak = float((snr < _WEAK * np.median(snr)).mean())
+    return low - _WEAK_COST_DB * (1 - math.exp(-weak / _WEAK_SHARE))
 
 
 def late_share(

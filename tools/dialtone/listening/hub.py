@@ -13,8 +13,10 @@ Every event is a dict that JSON can hold, with its `type`:
                 "complete", "refused"), input, snr_db, reason, picture (a number that grows with
                 each new partial picture; 0 without one)
     received    the receipt of a file that arrived
-    sending     id, file, stage ("preparing", "playing", "done", "failed"), seconds, total_seconds,
-                level_dbfs, reason
+    sending     id, file, stage ("preparing", "ready", "playing", "done", "failed", "cancelled",
+                "removed"), seconds, total_seconds, level_dbfs, reason, made (whether its sound is
+                there), and once it is planned bytes, packets, profile, speed, rate, lanes,
+                transfer, protection
     log         time (s since 1970 UTC), level ("info", "warning", "error"), text, fields
 
 Numbers that are not known are None. Levels are relative to full scale, a sine of which has a peak
@@ -32,6 +34,7 @@ Event = dict[str, Any]
 _LOG_KEPT = 200
 _QUEUE_MAX = 512  # events that wait for a slow watcher; the oldest go first
 _KEPT_TRANSFERS = 100
+_KEPT_ENDED = 10  # inputs that have ended
 
 
 class Watcher:
@@ -126,7 +129,11 @@ class Hub:
 
     def _keep(self, kind: str, event: Event) -> None:
         if kind == "input":
+            self._inputs.pop(event["input"], None)
             self._inputs[event["input"]] = event
+            ended = [name for name, kept in self._inputs.items() if kept["state"] == "ended"]
+            for name in ended[:-_KEPT_ENDED]:
+                del self._inputs[name]
         elif kind == "transfer":
             self._transfers.pop(event["transfer"], None)
             self._transfers[event["transfer"]] = event

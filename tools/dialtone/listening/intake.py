@@ -261,9 +261,8 @@ class Intake:
         if not self._refused.add((transfer, reason)):
             return
         hint = self._opening.hint(refused) if locked else ""
-        kept = "; what arrives is kept" if locked else ""
         self._journal.tell(
-            "refused", f"transfer {transfer}: {reason}{kept}", WARNING,
+            "refused", f"transfer {transfer}: {reason}{'; ' * locked}{hint}", WARNING,
             transfer=transfer, kind=refused.kind, reason=reason, hint=hint,
         )  # fmt: skip
 

@@ -57,7 +57,7 @@ class Microphones:
             await websocket.send_text(json.dumps({"input": stream.name}))
             await _take(websocket, stream)
         finally:
-            await run_in_threadpool(stream.close)
+            stream.close()
 
 
 async def _take(websocket: WebSocket, stream: "StreamInput") -> None:
@@ -73,7 +73,7 @@ async def _take(websocket: WebSocket, stream: "StreamInput") -> None:
             return
         samples = np.frombuffer(data, "<f4").astype(np.float32)
         samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
-        await run_in_threadpool(stream.write, samples[:, np.newaxis])
+        stream.write(samples[:, np.newaxis])
 
 
 def _rate(text: str | None) -> int | None:

@@ -74,6 +74,7 @@ class Server:
         config = uvicorn.Config(
             self._app(outbox),
             log_config=None,
+            log_level="error",  # what strangers send that is no request is nobody's business
             access_log=False,
             server_header=False,
             proxy_headers=False,

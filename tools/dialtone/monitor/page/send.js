@@ -36,7 +36,6 @@ export class SendForm {
       const [profiles, contacts] = await Promise.all([ask("/api/profiles"), ask("/api/contacts")]);
       this.listProfiles(profiles);
       this.listContacts(contacts);
-      this.listDevices(await ask("/api/devices"));
     } catch (error) {
       this.tell(error.message, true);
     }
@@ -90,11 +89,14 @@ export class SendForm {
     byId("device-field").hidden = byId("way").value !== "card";
   }
 
-  take(file) {
+  async take(file) {
     this.file = file;
     say(byId("file-name"), `${file.name}, ${size(file.size)}`);
     const large = file.size > this.most;
     this.tell(large ? `At most ${this.most / 2 ** 20} MiB can be sent from the page.` : "", large);
+    // Asking for the sound cards takes the daemon a process: only where somebody is about to send.
+    const found = await ask("/api/devices").catch((error) => ({ devices: [], error: error.message }));
+    this.listDevices(found);
   }
 
   async send() {
