@@ -11,7 +11,7 @@ import pytest
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-LONGEST_S = 100
+LONGEST_S = 150
 
 
 def test_a_perfect_cable(start: Start, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def _level(measured: Measurement, heard: Heard) -> Iterator[str]:
     whole = heard.gains_db[: clips.clean + 1] if clips else heard.gains_db
     moved = whole[np.isfinite(whole)]
     spread = max(float(np.ptp(moved)) if moved.size else 0.0, heard.drift_db if not clips else 0.0)
-    if spread > _STEADY_DB:
+    if spread > _STEADY_DB and not measured.place.slips:
         yield (
             f"the gain moves by {spread:.0f} dB with the sound: switch off automatic gain (AGC), "
             "compressors and noise suppression of the input"

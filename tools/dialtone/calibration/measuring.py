@@ -118,7 +118,9 @@ def measure(recording: NDArray[np.float32], rate: int, sound: TestSound) -> Meas
         Track(recording[:, i], rate, ratio * place.offset, ratio * clock) for i in range(x.shape[1])
     ]
     hushed = [10 ** (each.rms_dbfs / 20) for each in silent]
-    overloads = [overload(x[:, i], tracks[i], sound, hushed[i]) for i in range(x.shape[1])]
+    overloads: list[Overload | None] = [None] * x.shape[1]
+    if not place.slips:  # behind a jump nothing is where it is expected
+        overloads = [overload(x[:, i], tracks[i], sound, hushed[i]) for i in range(x.shape[1])]
     judged = min((o.clean for o in overloads if o), default=len(sound.steps) - 1)
     lines = np.arange(sound.lines[0].min(), sound.idle.max() + 1)
     lines = lines[lines * sound.spacing_hz <= top_hz]
