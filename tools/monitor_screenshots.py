@@ -73,8 +73,8 @@ def view(name: str, width: int, height: int, scheme: str) -> Callable[..., Any]:
     return register
 
 
-@view("page-dark", 1440, 1560, "dark")
-@view("page-light", 1440, 1560, "light")
+@view("page-dark", 1440, 1500, "dark")
+@view("page-light", 1440, 1500, "light")
 def _(page: Page) -> None:
     page.locator("#band [value=signal]").check(force=True)
 

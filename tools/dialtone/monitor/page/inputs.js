@@ -48,7 +48,9 @@ export class Inputs {
     const entry = this.entry(input);
     const now = performance.now();
     entry.heard = now;
-    entry.waits = waits;
+    // Between two superframes it searches for a moment: that is no news.
+    if (waits === "receiving") entry.receivesUntil = now + HOLD_MS;
+    entry.waits = now < entry.receivesUntil ? "receiving" : waits;
     if (!(peak < entry.hold)) Object.assign(entry, { hold: peak, holdUntil: now + HOLD_MS });
     else if (now > entry.holdUntil) entry.hold = Math.max(peak, entry.hold - FALL_DB);
     entry.bars.peak.style.setProperty("--at", place(peak));
@@ -102,7 +104,7 @@ export class Inputs {
       cells.snr, cells.clock, cells.overruns,
     );
     this.body.append(row);
-    return { row, radio, about, badge, bars, meter, cells, state: "open", waits: null, hold: -Infinity, holdUntil: 0, clippedUntil: 0, heard: 0 };
+    return { row, radio, about, badge, bars, meter, cells, state: "open", waits: null, hold: -Infinity, holdUntil: 0, clippedUntil: 0, receivesUntil: 0, heard: 0 };
   }
 
   badge(entry) {
