@@ -112,7 +112,7 @@ def test_nothing_is_saved_where_nothing_arrives(
     calibrate: Callable[..., list[dict[str, Any]]],
 ) -> None:
     with pytest.raises(Failure, match="no speed gets through"):
-        calibrate("dropout=150ms/200ms,noise=-30")
+        calibrate("dropout=100ms/110ms,noise=-30")
     (event,) = of_kind(calibrate.said, "calibrated")  # type: ignore[attr-defined]
     assert not event["good"]
     assert event["saved"] is None

@@ -125,7 +125,9 @@ def test_another_zlib_at_the_receiver_is_said_and_loses_nothing(
     sound = tmp_path / "x.wav"
     assert dialtone("send", png, "--plain", "-p", "cable", "-o", sound).code == 0
     genuine = zlib.compressobj
-    monkeypatch.setattr(zlib, "compressobj", lambda level, *more: genuine(1, *more))
+    monkeypatch.setattr(
+        zlib, "compressobj", lambda level, *more, **named: genuine(1, *more, **named)
+    )
     for extra in ((), ("--json",)):
         answer = dialtone("receive", sound, "-d", tmp_path / "in", "--again", *extra)
         assert answer.code == 0
