@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from Crypto.Util.strxor import strxor
@@ -37,6 +38,9 @@ class Passphrase:
 
     secret: str | bytes = field(repr=False)
     cost: int = COST_DEFAULT
+    _begun: list[Future[tuple[bytes, bytes]]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not self.secret:
@@ -44,9 +48,21 @@ class Passphrase:
         if not 10 <= self.cost <= COST_MAX:
             raise ValueError(f"cost must be 10..{COST_MAX}, got {self.cost}")
 
-    def stanza(self, file_key: bytes, transfer: bytes) -> bytes:
+    def begin(self) -> None:
+        """Start the costly part of the next stanza in a thread of its own."""
+        executor = ThreadPoolExecutor(max_workers=1)
+        self._begun.append(executor.submit(self._pad))
+        executor.shutdown(wait=False)
+
+    def _pad(self) -> tuple[bytes, bytes]:
+        """A new salt, and the pad that it makes of the passphrase."""
         salt = secrets.token_bytes(SALT_BYTES)
-        pad = scrypt(passphrase_bytes(self.secret), salt, self.cost, length=FILE_KEY_BYTES)
+        secret = passphrase_bytes(self.secret)
+        return salt, scrypt(secret, salt, self.cost, length=FILE_KEY_BYTES)
+
+    def stanza(self, file_key: bytes, transfer: bytes) -> bytes:
+        # A pad that served two file keys would tell their difference: it is taken out.
+        salt, pad = self._begun.pop().result() if self._begun else self._pad()
         costs = bytes([self.cost, PASSES])
         return records.field(PASSPHRASE, salt + costs + strxor(file_key, pad))
 

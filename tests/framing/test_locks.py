@@ -1,6 +1,7 @@
 """Who can open a transfer: every kind of lock, its size, and what is said without the key."""
 
 import contextlib
+import hashlib
 import time
 
 import pytest
@@ -142,6 +143,19 @@ def test_several_locks_at_once(kit, tmp_path, rsa, ann, board):
     refused = receive(kit, tmp_path, packets)
     for words in ("with a passphrase", "recipients", "RSA keys", "3 of the 5 shares"):
         assert words in refused.reason
+
+
+def test_a_pad_that_was_begun_is_used_once():
+    """Two file keys under one pad would tell their difference."""
+    lock = framing.Passphrase("words", cost=10)
+    lock.begin()
+    zeros = bytes(24)
+    seen = {lock.stanza(zeros, bytes(4))[3:] for _ in range(3)}
+    assert len({stanza[: stanzas.SALT_BYTES] for stanza in seen}) == 3
+    for stanza in seen:
+        salt, costs, masked = stanza[:16], stanza[16:18], stanza[18:]
+        assert costs == bytes([10, 4])
+        assert masked == hashlib.scrypt(b"words", salt=salt, n=1 << 10, r=8, p=4, dklen=24)
 
 
 def test_the_sender_can_read_back_what_he_sent_to_others(kit, tmp_path, ann):

@@ -165,7 +165,9 @@ def _key(
         said += " with one-time keys" * options.once
     secret = options.passphrase.read(confirm=True)
     if secret is not None:
-        locks.append(framing.Passphrase(secret))
+        lock = framing.Passphrase(secret)
+        lock.begin()
+        locks.append(lock)
         said += " and with a passphrase" if recipients else " with a passphrase"
     return locks, said
 
