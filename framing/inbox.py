@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +20,7 @@ from framing.errors import (
     VersionError,
 )
 from framing.events import Progress, Received, Refused, Repeated
-from framing.incoming import Incoming
+from framing.incoming import Attempt, Incoming
 from framing.keys import Keyring, Keys
 from framing.latest import Latest
 from framing.partial import Partial
@@ -48,6 +50,8 @@ class Inbox:
     place   where files go in another order than under their names in `folder`
     over    numbers of transfers (hexadecimal) of which no packet is wanted any more, though they
             may lie complete in the spool
+    opener  where the keys are tried, which may take a second; `settle` has to be called then.
+            None: within `put`, for which every later packet waits
 
     A new inbox on the same folder goes on where the last one ended; `resume` delivers what was
     already complete and only lacked the key. Methods raise StorageError where the disk fails:
@@ -66,6 +70,7 @@ class Inbox:
         naming: Naming | None = None,
         place: Place | None = None,
         over: Iterable[str] = (),
+        opener: futures.Executor | None = None,
     ) -> None:
         self._place = Loose(folder, naming) if place is None else place
         self._ring = Keyring(keys or Keys())
@@ -79,6 +84,8 @@ class Inbox:
         self._memory = Memory(self._spool.memory)
         self._over = Latest[TransferKey](_KNOWN_MAX)
         self._unwanted = frozenset(map(bytes.fromhex, over))
+        self._opener = opener
+        self._trying: dict[TransferKey, tuple[bytes, futures.Future[Attempt]]] = {}
         self.foreign = 0  # packets that were damaged or no packets of this kind
         self.duplicates = 0  # packets that brought nothing new
         self._transfers: dict[TransferKey, Incoming] = {}
@@ -142,13 +149,49 @@ class Inbox:
                 except MalformedError as error:  # of one block, which may come again
                     self._spoiled.add(key)
                     return self._tell(key, error)
-            incoming.unlock()
+            if (header := incoming.to_open) is not None:
+                attempt = self._attempt(key, header)
+                if attempt is None:
+                    return None
+                incoming.unlock(header, attempt)
             if incoming.complete or incoming.lost:
                 with self._spool.lock():
                     return self._complete(key)
         except TransferError as error:
             return self._refuse(key, error)
         return None
+
+    def _attempt(self, key: TransferKey, header: bytes) -> Callable[[], Attempt] | None:
+        """What the keys make of a header; None as long as the opener is busy with it."""
+        attempt = partial(self._transfers[key].attempt, header)
+        if self._opener is None:
+            return attempt
+        trying = self._trying.get(key)
+        if trying is None or trying[0] != header:
+            self._trying[key] = header, self._opener.submit(attempt)
+            return None
+        if not trying[1].done():
+            return None
+        return self._trying.pop(key)[1].result
+
+    def settle(self, wait: bool = False) -> Iterator[Outcome]:
+        """What became of transfers whose keys have been tried in the opener meanwhile.
+
+        wait  for all that are being tried
+        """
+        while self._trying:
+            if wait:
+                futures.wait([future for _, future in self._trying.values()])
+            for key, tried in list(self._trying.items()):
+                if not tried[1].done():
+                    continue
+                outcome = self._advance(key) if key in self._transfers else None
+                if self._trying.get(key) is tried:  # of a header that is not wanted any more
+                    del self._trying[key]
+                if outcome is not None:
+                    yield outcome
+            if not wait:
+                return
 
     def _complete(self, key: TransferKey) -> Outcome | None:
         """Deliver a transfer, unless its key is missing or another process has delivered it."""

@@ -39,6 +39,9 @@ _SPARE = 3  # symbols beyond k that are used: with as many, one object in 10**7 
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
 
 
+Attempt = tuple[str, Opened]  # how the transfer is protected, and its header, open
+
+
 class _Seen:
     """Which symbols of one object are there: a bit each, in pages that are made when needed."""
 
@@ -199,17 +202,25 @@ class Incoming:
 
     # -- opening ---------------------------------------------------------------------------
 
-    def unlock(self) -> None:
-        """Try the keys, once for each header. Raises a TransferError where they do not fit.
+    @property
+    def to_open(self) -> bytes | None:
+        """A header on which the keys have not been tried."""
+        header = self._ends.header
+        return None if header in (self._opened_header, self._refused_header) else header
+
+    def attempt(self, header: bytes) -> Attempt:
+        """Try the keys. It changes nothing here and may be called in another thread."""
+        parsed = Header.parse(header)
+        return parsed.protection, parsed.unlock(self._spool.transfer, self._ring)
+
+    def unlock(self, header: bytes, attempt: Callable[[], Attempt]) -> None:
+        """Take what the keys made of a header. Raises a TransferError where they do not fit.
 
         A header that makes no sense is refused only if it stands in the rebuilt first block.
         """
-        header = self._ends.header
-        if header is None or header in (self._opened_header, self._refused_header):
-            return
         self._opened = self._opened_header = None
         try:
-            self._open(header)
+            self._open(header, *attempt())
         except (LockError, VersionError):
             self._refused_header = header
             raise
@@ -219,14 +230,12 @@ class Incoming:
                 raise
             self._ends.drop_guess()
 
-    def _open(self, header: bytes) -> None:
-        parsed = Header.parse(header)
-        opened = parsed.unlock(self._spool.transfer, self._ring)
+    def _open(self, header: bytes, protection: str, opened: Opened) -> None:
         self._check_expiry(opened)
         size = opened.metadata.size
         if self._limit is not None and size is not None and size > self._limit:
             raise TooLargeError
-        self.protection = parsed.protection
+        self.protection = protection
         self._opened, self._opened_header = opened, header
 
     def _check_expiry(self, opened: Opened) -> None:
@@ -242,7 +251,8 @@ class Incoming:
     @property
     def ready(self) -> bool:
         """Nothing is missing, the key included, and it was not in vain before."""
-        return self.complete and self._opened is not None and not self._newer
+        open_now = self._opened is not None and self.to_open is None
+        return self.complete and open_now and not self._newer
 
     @property
     def gone(self) -> bool:

@@ -40,6 +40,7 @@ HOOK = ".hook"
 _FOLDER = re.compile(r"\d{8}T\d{6}Z_([0-9a-f]{8})(-\d+)?")
 _RECEIPT_BYTES_MAX = 1 << 16
 _SAME_SECOND_MAX = 1000
+_SOURCES_MAX = 1024
 _WHAT_IT_IS = ("transfer", "sha256", "payload_sha256", "signer")
 
 Receipt = dict[str, Any]
@@ -121,10 +122,17 @@ class Arrivals:
     def __init__(
         self, folder: Path, hooked: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
-        self.source = Source()
+        self._sources: dict[str, Source] = {}
         self._folder = folder
         self._hooked = hooked
         self._clock = clock
+
+    def note(self, transfer_id: str, source: Source) -> None:
+        """Remember where the last packet of a transfer came from."""
+        self._sources.pop(transfer_id, None)
+        self._sources[transfer_id] = source
+        if len(self._sources) > _SOURCES_MAX:
+            del self._sources[next(iter(self._sources))]
 
     def put(self, received: framing.Received, chunks: Iterator[bytes]) -> Path:
         self.discard(received.transfer_id)
@@ -192,7 +200,8 @@ class Arrivals:
                 path, n_bytes = restored.path, restored.size
                 sha256, note = restored.sha256, restored.note
                 _sync(path)
-        signal = self.source.signal
+        source = self._sources.get(received.transfer_id, Source())
+        signal = source.signal
         # Every receipt has all the fields; without a signal its figures are not known.
         heard = dict.fromkeys(
             ("air_seconds", "goodput_bps", "snr_db", "clock_ppm", "profile", "speed",
@@ -212,7 +221,7 @@ class Arrivals:
             "received_at": now,
             "received": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
             **(heard if signal is None else signal_facts(n_bytes, signal)),
-            "input": self.source.input,
+            "input": source.input,
             "note": note,
             "payload_bytes": received.size,
             "payload_sha256": received.sha256,

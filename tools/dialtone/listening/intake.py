@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,11 @@ class Intake:
         self._place = Arrivals(folder, hooked=hook is not None)
         # A sender may still be repeating what had arrived before this start.
         over = arrived(folder, _KNOWN_MAX)
-        self._inbox = framing.Inbox(folder, opening.keys, place=self._place, over=over)
+        # Opening a lock with a passphrase takes a second, in which packets have to be stored.
+        self._keys = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._inbox = framing.Inbox(
+            folder, opening.keys, place=self._place, over=over, opener=self._keys
+        )
         self._opening = opening
         self._packets = packets
         self._journal = journal
@@ -115,6 +120,7 @@ class Intake:
         while True:
             for caught in self._packets.take(_TAKE_S):
                 self._take(caught)
+            self._settle(wait=self._packets.closed)
             now = time.monotonic()
             if now >= self._retry_s and (self._waiting or not self._resumed):
                 self._retry()
@@ -122,7 +128,8 @@ class Intake:
             if now - self._tidied_s >= _TIDY_S:
                 self._tidied_s = now
                 self._tidy()
-            if self._packets.closed and (not self._waiting or self._given_up.is_set()):
+            stored = not self._waiting and self._resumed
+            if self._packets.closed and (stored or self._given_up.is_set()):
                 break
         left = sum(map(len, self._waiting.values()))
         if left:
@@ -130,6 +137,7 @@ class Intake:
                 "storage", f"{count(left, 'packet')} could not be stored and are lost", ERROR,
                 state="lost", packets=left,
             )  # fmt: skip
+        self._keys.shutdown()
         self._inbox.close()
 
     # -- packets ---------------------------------------------------------------------------
@@ -147,7 +155,7 @@ class Intake:
 
     def _stored(self, transfer: str, caught: Caught) -> bool:
         """Whether the inbox has taken a packet."""
-        self._place.source = Source(caught.input, caught.signal)
+        self._place.note(transfer, Source(caught.input, caught.signal))
         try:
             answer = self._inbox.put(caught.data)
         except StorageError as error:
@@ -159,10 +167,18 @@ class Intake:
             self._judge(answer, caught)
         return True
 
+    def _settle(self, wait: bool) -> None:
+        """What the keys have opened meanwhile, or not."""
+        try:
+            for answer in self._inbox.settle(wait):
+                self._judge(answer, None)
+        except StorageError as error:
+            self._resumed = False  # what is complete is delivered then
+            self._fail(error)
+
     def _retry(self) -> None:
         """Store what waits, and deliver what earlier runs left."""
         if not self._resumed:
-            self._place.source = Source()
             try:
                 for answer in self._inbox.resuming():
                     self._judge(answer, None)
