@@ -168,30 +168,29 @@ class Inbox:
             return attempt
         trying = self._trying.get(key)
         if trying is None or trying[0] != header:
+            if trying is not None:
+                trying[1].cancel()
             self._trying[key] = header, self._opener.submit(attempt)
             return None
         if not trying[1].done():
             return None
         return self._trying.pop(key)[1].result
 
-    def settle(self, wait: bool = False) -> Iterator[Outcome]:
-        """What became of transfers whose keys have been tried in the opener meanwhile.
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to `settle`."""
+        return not self._trying
 
-        wait  for all that are being tried
-        """
-        while self._trying:
-            if wait:
-                futures.wait([future for _, future in self._trying.values()])
-            for key, tried in list(self._trying.items()):
-                if not tried[1].done():
-                    continue
-                outcome = self._advance(key) if key in self._transfers else None
-                if self._trying.get(key) is tried:  # of a header that is not wanted any more
-                    del self._trying[key]
-                if outcome is not None:
-                    yield outcome
-            if not wait:
-                return
+    def settle(self) -> Iterator[Outcome]:
+        """What became of transfers whose keys have been tried in the opener meanwhile."""
+        for key, tried in list(self._trying.items()):
+            if not tried[1].done():
+                continue
+            outcome = self._advance(key) if key in self._transfers else None
+            if self._trying.get(key) is tried:  # of a header that is not wanted any more
+                del self._trying[key]
+            if outcome is not None:
+                yield outcome
 
     def _complete(self, key: TransferKey) -> Outcome | None:
         """Deliver a transfer, unless its key is missing or another process has delivered it."""

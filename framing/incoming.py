@@ -38,7 +38,6 @@ _PAGE_MASK = (1 << _PAGE_BITS) - 1
 _SPARE = 3  # symbols beyond k that are used: with as many, one object in 10**7 is not solvable
 _LIMIT_SLACK = 4 << 20  # bytes of packets accepted beyond the limit of the file
 
-
 Attempt = tuple[str, Opened]  # how the transfer is protected, and its header, open
 
 

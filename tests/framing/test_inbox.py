@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from concurrent import futures
 
 import pytest
 
@@ -191,6 +192,81 @@ def test_scrypt_runs_once(kit, tmp_path, monkeypatch):
         calls.clear()
         kit.receive(framing.Inbox(tmp_path, kit.unlocked(passphrase)), packets)
         assert len(calls) == 1
+
+
+class Later(futures.Executor):
+    """Does nothing until it is told to."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, function):
+        future = futures.Future()
+        self.waiting.append((future, function))
+        return future
+
+    def work(self):
+        for future, function in self.waiting:
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(function())
+            except errors.TransferError as error:
+                future.set_exception(error)
+        self.waiting.clear()
+
+
+def test_packets_are_stored_while_keys_are_tried(kit, tmp_path):
+    data = kit.noise(60_000)
+    packets = list(kit.send(data, key=kit.locked))
+    later = Later()
+    inbox = framing.Inbox(tmp_path, kit.unlocked(), opener=later)
+    assert kit.receive(inbox, packets) == []
+    assert list(inbox.settle()) == []
+    assert (len(later.waiting), inbox.settled) == (1, False)
+    # Whoever is killed now has everything.
+    (received,) = framing.Inbox(tmp_path / "copy", kit.unlocked(), spool=tmp_path / ".dialtone"
+                                ).resume()  # fmt: skip
+    assert received.path.read_bytes() == data
+    later.work()
+    (repeated,) = inbox.settle()
+    assert isinstance(repeated, framing.Repeated)
+    assert inbox.settled
+
+
+@pytest.mark.parametrize("early", [1, 60, None])
+def test_keys_tried_meanwhile_open_or_refuse(kit, tmp_path, early):
+    data = kit.noise(60_000)
+    packets = list(kit.send(data, key=kit.locked))
+    later = Later()
+    inbox = framing.Inbox(tmp_path / "wrong", kit.unlocked(b"wrong"), opener=later)
+    assert kit.receive(inbox, packets[:early]) == []
+    later.work()
+    (refused,) = inbox.settle()
+    assert refused.error == "WrongKeyError"
+    assert list(inbox.settle()) == kit.receive(inbox, packets[len(packets[:early]) :]) == []
+    assert inbox.pending()[0].locked
+
+    inbox = framing.Inbox(tmp_path / "right", kit.unlocked(), opener=later)
+    outcomes = kit.receive(inbox, packets[:early])
+    later.work()
+    outcomes += inbox.settle()
+    outcomes += kit.receive(inbox, packets[len(packets[:early]) :])
+    (received,) = outcomes
+    assert received.path.read_bytes() == data
+    assert inbox.settled
+
+
+def test_a_transfer_that_is_dropped_while_its_key_is_tried(kit, tmp_path):
+    packets = list(kit.send(kit.noise(60_000), key=kit.locked))
+    later = Later()
+    inbox = framing.Inbox(tmp_path, kit.unlocked(), opener=later)
+    kit.receive(inbox, packets[:20])
+    assert len(inbox.tidy(0.0, 0)) == 1
+    later.work()
+    assert list(inbox.settle()) == []
+    assert inbox.settled
+    assert inbox.pending() == []
 
 
 def test_text_passphrases_are_normalised(kit, tmp_path):

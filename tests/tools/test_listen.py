@@ -248,20 +248,22 @@ def test_a_hook_that_takes_too_long_is_ended(listen, recordings, tmp_path):
     assert ended["code"] == -signal.SIGTERM
 
 
-def test_killed_at_twenty_moments_of_one_transfer(listen, tmp_path):
+@pytest.mark.parametrize("sealed", [False, True])
+def test_killed_at_twenty_moments_of_one_transfer(listen, key, tmp_path, sealed):
     """kill -9 again and again while three passes are played: the file arrives, exact, once, and
     nothing else is left. Each kill costs what was in the pipe, which no sound card would hold."""
     data = np.random.default_rng(5).bytes(400_000)
     (tmp_path / "big.bin").write_bytes(data)
     wav = tmp_path / "big.wav"
-    sending = ["send", str(tmp_path / "big.bin"), "--plain", "--repeat", "3", "-o", str(wav)]
-    assert run(sending) == 0
+    how = ["--passphrase-file", str(key)] if sealed else []
+    sending = how or ["--plain"]
+    assert run(["send", str(tmp_path / "big.bin"), *sending, "--repeat", "3", "-o", str(wav)]) == 0
     sound = raw(wav)
     draw = random.Random(20)
     cuts = sorted(2 * draw.randrange(len(sound) // 2) for _ in range(20))
     received = []
     for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(sound)], strict=True)):
-        daemon = listen("--rate", 8000)
+        daemon = listen("--rate", 8000, *how)
         daemon.hear(sound[start:end])
         if end == len(sound):
             assert daemon.end() == 0

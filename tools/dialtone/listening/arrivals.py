@@ -114,7 +114,6 @@ def _folders(inbox: Path, transfer: str | None = None) -> Iterator[Path]:
 class Arrivals:
     """Places verified files into such folders; a `framing.places.Place`.
 
-    source  of what is put next
     hooked  whether a command is to be run for each arrival
     clock   seconds since 1970 UTC
     """
@@ -127,8 +126,12 @@ class Arrivals:
         self._hooked = hooked
         self._clock = clock
 
+    def source(self, transfer_id: str) -> Source:
+        """Where the last packet of a transfer came from, as far as that is known."""
+        return self._sources.get(transfer_id, Source())
+
     def note(self, transfer_id: str, source: Source) -> None:
-        """Remember where the last packet of a transfer came from."""
+        """Remember where a packet of a transfer came from."""
         self._sources.pop(transfer_id, None)
         self._sources[transfer_id] = source
         if len(self._sources) > _SOURCES_MAX:
@@ -200,7 +203,7 @@ class Arrivals:
                 path, n_bytes = restored.path, restored.size
                 sha256, note = restored.sha256, restored.note
                 _sync(path)
-        source = self._sources.get(received.transfer_id, Source())
+        source = self.source(received.transfer_id)
         signal = source.signal
         # Every receipt has all the fields; without a signal its figures are not known.
         heard = dict.fromkeys(

@@ -27,6 +27,7 @@ from framing.latest import Latest
 from framing.packet import parse
 
 _TAKE_S = 0.25
+_END_S = 0.05  # between two looks at whether everything is stored and opened, at the end
 _RETRY_S = 1.0  # between two attempts to store what waits
 _TOLD_S = 0.25  # between two events about one transfer
 _PICTURE_S = 1.0  # between two looks at what there is of a picture
@@ -120,7 +121,7 @@ class Intake:
         while True:
             for caught in self._packets.take(_TAKE_S):
                 self._take(caught)
-            self._settle(wait=self._packets.closed)
+            self._settle()
             now = time.monotonic()
             if now >= self._retry_s and (self._waiting or not self._resumed):
                 self._retry()
@@ -128,16 +129,17 @@ class Intake:
             if now - self._tidied_s >= _TIDY_S:
                 self._tidied_s = now
                 self._tidy()
-            stored = not self._waiting and self._resumed
-            if self._packets.closed and (stored or self._given_up.is_set()):
-                break
+            if self._packets.closed:
+                stored = not self._waiting and self._resumed and self._inbox.settled
+                if stored or self._given_up.wait(_END_S):
+                    break
         left = sum(map(len, self._waiting.values()))
         if left:
             self._journal.tell(
                 "storage", f"{count(left, 'packet')} could not be stored and are lost", ERROR,
                 state="lost", packets=left,
             )  # fmt: skip
-        self._keys.shutdown()
+        self._keys.shutdown(cancel_futures=True)
         self._inbox.close()
 
     # -- packets ---------------------------------------------------------------------------
@@ -164,14 +166,14 @@ class Intake:
         self._packets.done(caught)
         self._touched[transfer] = caught
         if answer is not None:
-            self._judge(answer, caught)
+            self._judge(answer)
         return True
 
-    def _settle(self, wait: bool) -> None:
+    def _settle(self) -> None:
         """What the keys have opened meanwhile, or not."""
         try:
-            for answer in self._inbox.settle(wait):
-                self._judge(answer, None)
+            for answer in self._inbox.settle():
+                self._judge(answer)
         except StorageError as error:
             self._resumed = False  # what is complete is delivered then
             self._fail(error)
@@ -181,7 +183,7 @@ class Intake:
         if not self._resumed:
             try:
                 for answer in self._inbox.resuming():
-                    self._judge(answer, None)
+                    self._judge(answer)
                 self._resumed = True
             except StorageError as error:
                 self._fail(error)
@@ -215,7 +217,7 @@ class Intake:
 
     # -- what becomes of them --------------------------------------------------------------
 
-    def _judge(self, answer: framing.inbox.Outcome, caught: Caught | None) -> None:
+    def _judge(self, answer: framing.inbox.Outcome) -> None:
         if isinstance(answer, framing.Received):
             self._receive(answer)
         elif isinstance(answer, framing.Repeated):
@@ -227,7 +229,7 @@ class Intake:
                 transfer=answer.transfer_id, received_at=answer.received_at, file=answer.path,
             )  # fmt: skip
         else:
-            self._refuse(answer, caught)
+            self._refuse(answer)
 
     def _receive(self, received: framing.Received) -> None:
         found = arrival(received.path.parent)
@@ -261,18 +263,19 @@ class Intake:
         if self._hook is not None:
             self._hook(found)
 
-    def _refuse(self, refused: framing.Refused, caught: Caught | None) -> None:
+    def _refuse(self, refused: framing.Refused) -> None:
         transfer, locked = refused.transfer_id, refused.kind == "key"
         reason = sentence(refused.reason)
         progress = self._inbox.progress(transfer)
+        source = self._place.source(transfer)
         self._hub.tell(
             "transfer", transfer=transfer, name=None, bytes=None,
             have=progress.have if progress else None,
             needed=progress.needed if progress else None,
             exact=bool(progress and progress.exact),
             state="locked" if locked else "refused",
-            input=caught.input if caught else None,
-            snr_db=caught.signal.snr_db if caught else None, reason=reason, picture=0,
+            input=source.input, snr_db=source.signal.snr_db if source.signal else None,
+            reason=reason, picture=0,
         )  # fmt: skip
         if not self._refused.add((transfer, reason)):
             return
