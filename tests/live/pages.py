@@ -12,6 +12,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
     "--disable-component-update", "--no-first-run",
 ]  # fmt: skip
+PATIENCE_MS = 30_000
 RATE = 48000
 SIZES = {"phone": (360, 740), "desktop": (1440, 900)}
 # Collects what shifts without anybody's doing (Layout Instability API).
@@ -74,6 +75,9 @@ NAMELESS = """
     || element.labels?.length || element.textContent.trim()))
   .map((element) => element.outerHTML)
 """
+
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -204,7 +204,7 @@ def test_what_the_browser_plays_is_the_sound(
     fill(page, small, "browser")
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator("#sendings .badge")).to_have_text("Playing here")
-    expect(page.locator("#sendings .badge")).to_have_text("Played", timeout=15000)
+    expect(page.locator("#sendings .badge")).to_have_text("Played")
     link = page.locator("#sendings a").get_attribute("href")
     wav = Client(server).ask(str(link).removeprefix(server.url.rstrip("/")))[2]
     sent, rate = soundfile.read(io.BytesIO(wav), dtype="float32")
@@ -244,7 +244,7 @@ def test_what_the_sound_card_plays_is_heard(
         page.get_by_role("button", name="Send", exact=True).click()
         badge = page.locator("#sendings .badge")
         expect(badge).to_have_text("Playing")
-        expect(badge).to_have_text("Played", timeout=20000)
+        expect(badge).to_have_text("Played")
         expect(page.locator("#gallery button")).to_contain_text("small.bin")
         assert arrived(server, station) == data
         pages.close()
@@ -296,7 +296,7 @@ def test_the_page_comes_back_with_the_daemon(
         again.start()
         stack.callback(again.stop)
         station.hub.tell("log", time=0.0, level="warning", text="back again", fields={})
-        expect(page.locator("#connection")).to_have_text("Connected", timeout=15000)
+        expect(page.locator("#connection")).to_have_text("Connected")
         expect(page.locator("#log-list")).to_contain_text("Warning: back again")
 
 
