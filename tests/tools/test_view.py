@@ -98,6 +98,21 @@ def test_figures_stand_with_their_units(width: int) -> None:
     assert "/inbox" not in page
 
 
+FIGURES = {
+    "clip": "clipped  2.10 %", "  over": "overruns    3", "mean": "mean  -19.3 dBFS",
+    "SNR": "SNR  41.2 dB", "clock": "clock  +12.3 ppm", "level  -": "level  -13.0 dBFS",
+    "blocks": "blocks failed    1 of 44",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("begin", FIGURES)
+def test_a_figure_is_there_as_a_whole_or_not_at_all(begin: str) -> None:
+    pages = ["\n".join(texts(screen(events()), width, 24)) for width in range(52, 160)]
+    shown = [page for page in pages if begin in page]
+    assert shown
+    assert all(FIGURES[begin] in page for page in shown)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (150, 40)])
 def test_nothing_moves_while_figures_change(size: tuple[int, int]) -> None:
     words = ("peak", "clipped", "overruns", "SNR", "clock", "dBFS", "ppm", "kHz", "transfers",

@@ -118,9 +118,10 @@ def _level(shown: InputState, paper: Paper) -> Line:
     right.add("   clipped ", _FAINT)
     style = "bold red" if share else ""
     right.add(f"{_percent(share)} %", style)
-    overruns = known(shown.level.get("overruns"))
-    right.add("   overruns ", _FAINT)
-    right.add(_number(overruns, 4), "bold red" if overruns else "")
+    if paper.width >= 68:
+        overruns = known(shown.level.get("overruns"))
+        right.add("   overruns ", _FAINT)
+        right.add(_number(overruns, 4), "bold red" if overruns else "")
     line.join(_meter(shown, paper, max(paper.width - line.width - right.width - 1, 4)))
     line.join(right)
     return line
@@ -162,10 +163,11 @@ def _signal(shown: InputState, paper: Paper, now: float) -> Line:
     if paper.width >= 100:
         line.add("  level ", _FAINT)
         line.add(f"{figure(signal.get('level_dbfs'), 6)} dBFS")
+    if paper.width >= 124:
         failed = known(signal.get("blocks_failed"))
         line.add("  blocks failed ", _FAINT)
-        line.add(f"{_number(failed, 4)} of {_number(signal.get('blocks'), 4)}",
-                 "yellow" if failed else "")  # fmt: skip
+        line.add(f"{_number(failed, 4)} of {_number(signal.get('blocks'), 0)}",
+                 "yellow" if failed else "", 12)  # fmt: skip
     ago = 0.0 if shown.heard_at is None else now - shown.heard_at
     told = "now" if ago < 4.0 else f"{span(ago)} ago"
     line.add(told.rjust(paper.width - line.width - 1), "green" if told == "now" else _FAINT)
