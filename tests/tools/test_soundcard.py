@@ -1,6 +1,8 @@
 """What the sound card's parts do without a sound card."""
 
+import io
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ from dialtone.chart import Chart
 from dialtone.errors import ExitCode, Failure
 from dialtone.playing import rms_dbfs
 from dialtone.ptt import words_of
-from dialtone.screen import Meters
+from dialtone.screen import Meters, Screen
 from dialtone.soundcard import protocol
 from dialtone.soundcard.devices import Device, find
 from dialtone.soundcard.fifo import Fifo
 from dialtone.soundcard.playback import Playback
+from rich.console import Console
 
+import framing
 import modem
 from framing.packet import Packet
 
@@ -282,3 +286,34 @@ def test_a_sound_process_that_cannot_start_is_said(monkeypatch, tmp_path, dialto
     answer = dialtone("devices")
     assert answer.code == 4
     assert answer.err.count("error:") == 1
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_a_reception_shows_fits_a_terminal(width):
+    heard = ["aaaaaaaa", "bbbbbbbb"]
+    pending = [
+        framing.Progress(
+            heard[0], "a photo with a long name.png", 9000, 350, 345, 1200, False, True, False
+        ),
+        framing.Progress(heard[1], None, None, 350, 12, 24, True, True, True),
+    ]
+    signal = SimpleNamespace(profile="phone", speed=37, snr_db=77.04, clock_ppm=-101.26,
+                             packets=14, packets_lost=17, ended=True)  # fmt: skip
+    screen = Screen(
+        SimpleNamespace(device=Device(0, "default", "ALSA", 2, 2, 48000, True, True), channels=2,
+                        overruns=0, sample_rate=48000),
+        SimpleNamespace(signals=[signal], transfers=heard,
+                        inbox=SimpleNamespace(pending=lambda: pending)),
+        Chart(), Meters(48000),
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=width)
+    console.print(screen.draw(width))
+    page = console.file.getvalue()
+    for text in (
+        "listening  default, 48 kHz stereo", "; Ctrl-C ends it", "dBFS",
+        "phone speed 37, SNR 77.0 dB, clock -101.3 ppm, ended, 17 packets lost",
+        "arriving   ····", " 29 %  345 of ~1200 packets", "a photo with a", "locked     ····",
+        " 50 %  the key is missing", "transfer bbbbbbbb",
+    ):  # fmt: skip
+        assert text in page
+    assert len(page.splitlines()) == 5

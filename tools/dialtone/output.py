@@ -110,8 +110,11 @@ class Output:
             yield _silent
 
     @contextmanager
-    def live(self, what: str, draw: "Callable[[], RenderableType]") -> Iterator[Meter]:
-        """A picture that changes on a terminal, made by `draw`; JSON progress events with JSON."""
+    def live(self, what: str, draw: "Callable[[int], RenderableType]") -> Iterator[Meter]:
+        """A picture that changes on a terminal; JSON progress events with JSON.
+
+        draw  makes it, for a terminal of so many cells
+        """
         if self.as_json:
             yield self._json_meter(what, None, "s")
         elif self.draws:
@@ -133,11 +136,11 @@ class Output:
             self._shown.start()
 
     @contextmanager
-    def _drawn(self, draw: "Callable[[], RenderableType]") -> Iterator[Meter]:
+    def _drawn(self, draw: "Callable[[int], RenderableType]") -> Iterator[Meter]:
         from rich.live import Live
 
-        last = -math.inf
-        with Live(draw(), console=_console(), auto_refresh=False, transient=True) as live:
+        last, console = -math.inf, _console()
+        with Live(draw(console.width), console=console, auto_refresh=False, transient=True) as live:
             self._shown = live
 
             def meter(done: float, note: str = "", **facts: object) -> None:
@@ -145,7 +148,7 @@ class Output:
                 now = time.monotonic()
                 if now - last >= _DRAWING_PERIOD_S:
                     last = now
-                    live.update(draw(), refresh=True)
+                    live.update(draw(console.width), refresh=True)
 
             try:
                 yield meter

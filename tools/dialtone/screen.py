@@ -14,6 +14,7 @@ from dialtone.reception import shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     import framing
     from dialtone.chart import Chart
@@ -25,7 +26,11 @@ _CLIPPED_SHOWN = 0.001  # of all samples: a waveform of this modem reaches full 
 _WINDOW_S = 1.0  # over which the level is taken
 _FLOOR_DBFS = -72.0
 _BAR = 24
-_CELLS = 40
+_LABEL = 9  # cells
+_GAP = 2
+_FIGURES = 30
+_NAME = 18
+_CELLS = (8, 40)
 _ROWS = 6  # transfers shown at most, the newest
 
 
@@ -112,14 +117,14 @@ class Screen:
             ],
         }
 
-    def draw(self) -> RenderableType:
-        """Lines of a terminal, always in the same places."""
+    def draw(self, width: int) -> RenderableType:
+        """Lines of a terminal of so many cells, always in the same places."""
         from rich.table import Table
-        from rich.text import Text
 
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True, style="bold", max_width=24, overflow="ellipsis")
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table = Table.grid(padding=(0, _GAP))
+        table.add_column(no_wrap=True, style="bold", width=_LABEL)
+        room = max(width - _LABEL - _GAP, 1)
+        table.add_column(no_wrap=True, overflow="ellipsis", width=room)
         capture = self._capture
         sides = "mono" if capture.channels == 1 else "stereo"
         lost = f", {count(capture.overruns, 'overrun')}" if capture.overruns else ""
@@ -130,15 +135,24 @@ class Screen:
         )
         table.add_row("level", self._level())
         table.add_row("signal", self._told_signal())
+        cells = min(max(room - _FIGURES - _NAME, _CELLS[0]), _CELLS[1])
         for progress in self._transfers()[-_ROWS:]:
-            row = self._chart.row(progress.transfer_id, progress.needed, _CELLS)
-            about = "" if progress.exact else "about "
-            share = min(progress.have / max(progress.needed, 1), 1.0)
-            figures = f"{100 * share:3.0f} %  {progress.have} of {about}{progress.needed} packets"
-            locked = "  locked: the key is missing" if progress.locked else ""
-            line = Text.assemble((row, "cyan"), "  ", figures, (locked, "yellow"))
-            table.add_row(Text(shown(progress)), line)
+            table.add_row(*self._row(progress, cells))
         return table
+
+    def _row(self, progress: framing.Progress, cells: int) -> tuple[Text, Text]:
+        from rich.text import Text
+
+        chart = self._chart.row(progress.transfer_id, progress.needed, cells)
+        share = min(progress.have / max(progress.needed, 1), 1.0)
+        about = "" if progress.exact else "~"
+        told = f"{progress.have} of {about}{progress.needed} packets"
+        style = "cyan"
+        if progress.locked:
+            told, style = "the key is missing", "yellow"
+        told = f"  {100 * share:3.0f} %  {told}".ljust(_FIGURES)
+        label = "locked" if progress.locked else "arriving"
+        return Text(label, style), Text.assemble((chart, style), told, shown(progress))
 
     def _level(self) -> RenderableType:
         from rich.text import Text
@@ -159,10 +173,10 @@ class Screen:
         if signal is None:
             return "none yet"
         ended = ", ended" if signal.ended else ""
-        lost = f", {signal.packets_lost} lost" if signal.packets_lost else ""
+        lost = f", {count(signal.packets_lost, 'packet')} lost" if signal.packets_lost else ""
         return (
             f"{signal.profile} speed {signal.speed}, SNR {signal.snr_db:.1f} dB, clock "
-            f"{signal.clock_ppm:+.1f} ppm, {count(signal.packets, 'packet')}{lost}{ended}"
+            f"{signal.clock_ppm:+.1f} ppm{ended}{lost}"
         )
 
 

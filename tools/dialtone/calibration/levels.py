@@ -88,7 +88,7 @@ def listen(device: str | None, rate: int | None, timeout_s: float | None, out: O
         out.say(f"listening to {capture.device.name}; Ctrl-C ends it")
         levels = Levels(capture.sample_rate)
         try:
-            with out.live("listening", lambda: _line(levels)) as meter:
+            with out.live("listening", lambda width: _line(levels)) as meter:
                 _follow(capture, levels, timeout_s, meter)
         except DeviceLostError as error:
             hint = "`dialtone devices` shows what there is"
