@@ -152,15 +152,17 @@ def _key(
 ) -> "tuple[framing.KeyChoice, str]":
     """The locks, and what they are in words."""
     import framing
-    from dialtone.keytexts import lock_of
 
     if options.plain:
         return framing.Plain(), "not encrypted"
     if options.key_in_header:
         return framing.ClearKey(), "encrypted, but the key goes along: no protection"
-    locks = [lock_of(recipient.key) for recipient in recipients]
+    locks: list[framing.Lock] = []
     said = "encrypted"
     if recipients:
+        from dialtone.keytexts import lock_of  # whose ciphers take 0.1 s to load
+
+        locks += [lock_of(recipient.key) for recipient in recipients]
         said += f" to {', '.join(recipient.title for recipient in recipients)}"
         said += " with one-time keys" * options.once
     secret = options.passphrase.read(confirm=True)
