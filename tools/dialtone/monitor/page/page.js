@@ -54,17 +54,26 @@ const day = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit"
 
 export const timeOfDay = (seconds) => clock.format(new Date(seconds * 1000));
 
+/** The date of a moment; null where there is none: strangers may sign with any number. */
+function dateOf(seconds) {
+  const date = new Date(seconds * 1000);
+  return known(seconds) && known(date.getTime()) ? date : null;
+}
+
 /** A moment as people here write it: the time where it is of today, the day before it otherwise. */
 export function moment(seconds) {
-  if (!known(seconds)) return NONE;
-  const date = new Date(seconds * 1000);
+  const date = dateOf(seconds);
+  if (!date) return NONE;
   const today = day.format(date) === day.format(new Date());
   return today ? `today ${clock.format(date)}` : `${day.format(date)} ${clock.format(date)}`;
 }
 
 /** The same to the second in UTC. */
-export const utc = (seconds) =>
-  known(seconds) ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : NONE;
+export function utc(seconds) {
+  const date = dateOf(seconds);
+  if (!date) return known(seconds) ? `a time no calendar has (${seconds} s)` : NONE;
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
 
 /** A request to the daemon; the JSON of the answer. Throws an Error with a sentence. */
 export async function ask(path, { method = "GET", body, headers = {} } = {}) {

@@ -35,8 +35,9 @@ export class Transfers {
     const [state, text] = STATES[event.state] ?? ["", event.state];
     row.badge.dataset.state = state;
     say(row.badge, text);
-    say(row.name, event.name || `Transfer ${event.transfer}`);
-    row.name.title = `${event.name ?? ""} transfer ${event.transfer}`.trim();
+    row.called = event.name || row.called; // what is refused has no name any more
+    say(row.name, row.called || `Transfer ${event.transfer}`);
+    row.name.title = `${row.called} transfer ${event.transfer}`.trim();
     row.item.toggleAttribute("data-done", event.state === "complete");
     row.item.toggleAttribute("data-failed", event.state === "refused");
     row.bar.value = share ?? 0;
@@ -48,6 +49,7 @@ export class Transfers {
     say(row.reason, event.reason ?? "");
     row.reason.hidden = !event.reason;
     if (row.state !== "arriving") row.ended ??= performance.now();
+    else row.ended = null; // its key was found, or it goes on
     this.time(row);
     if (this.list.firstElementChild !== row.item && (moved || row.fresh)) this.list.prepend(row.item);
     row.fresh = false;
@@ -65,7 +67,7 @@ export class Transfers {
       item: part("li", "item"), name: part("strong"), badge: part("span", "badge"),
       bar: make("progress", { max: 1, value: 0, aria: { label: `Progress of transfer ${transfer}` } }),
       packets: part("span"), share: part("span", "number"), about: part("span"), time: part("span", "number"),
-      reason: part("p", "reason"), first: performance.now(), last: performance.now(), fresh: true,
+      reason: part("p", "reason"), first: performance.now(), last: performance.now(), fresh: true, called: "",
     };
     row.item.append(
       make("div", { className: "top" }, row.name, row.badge), row.bar,
