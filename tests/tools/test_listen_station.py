@@ -13,7 +13,7 @@ import soundfile
 from dialtone import listen
 from dialtone.errors import Failure
 from dialtone.hearing import Signal
-from dialtone.listen import parse_address
+from dialtone.listen import ListenOptions, parse_address
 from dialtone.listening import hooks
 from dialtone.listening.arrivals import arrivals
 from dialtone.listening.hub import Hub
@@ -187,6 +187,19 @@ def test_addresses_of_the_page(text, address):
 def test_addresses_that_are_none(text):
     with pytest.raises(Failure, match="--monitor"):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"certificate": Path("c.pem")}, "--monitor-cert"),
+        ({"certificate_key": Path("k.pem"), "monitor": "8080"}, "--monitor-key"),
+        ({"certificate_key": Path("k.pem")}, "--monitor-key"),
+    ],
+)
+def test_certificates_for_nothing_are_said(options, what, tmp_path):
+    with pytest.raises(Failure, match=what):
+        listen.listen(ListenOptions(tmp_path, OpenOptions(), **options), Output())
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "'open", "/etc/passwd"])
