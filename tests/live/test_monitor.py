@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 from framing.identity import Identity
 
 from ..tools.monitor_client import SECRET, Client, listening, serving, until
-from .pages import CONTRAST, HEARD, NAMELESS, RATE, SIZES, Pages, closing, launched, tell
+from .pages import CLIPPED, CONTRAST, HEARD, NAMELESS, RATE, SIZES, Pages, closing, launched, tell
 
 PHOTO = Path(__file__).parents[2] / "tools" / "dialtone" / "data" / "photo.png"
 PIECE = RATE // 10
@@ -322,6 +322,7 @@ def test_every_size_and_colour_is_legible(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(CLIPPED) == []
     other = "dark" if scheme == "light" else "light"
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.locator(f"#theme [value={other}]").check(force=True)
