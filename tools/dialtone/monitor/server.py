@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import socket
 import ssl
 import threading
@@ -148,6 +149,8 @@ class Server:
             return socket.create_server(place, family=family, dualstack_ipv6=both)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "this is no name of a machine"
+            if isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+                reason = os.strerror(error.errno or 0)  # without the address, which stands before
             raise Failure(
                 f"the monitor cannot listen on {self._host}:{self._port}: {reason.lower()}",
                 "give another [HOST:]PORT",
