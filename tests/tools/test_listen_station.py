@@ -265,9 +265,11 @@ def test_the_unit_says_what_was_asked_for(dialtone, tmp_path, key):
                           "--passphrase-file", str(key)]  # fmt: skip
     assert f"ReadWritePaths={quoted(str(inbox))}" in unit
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "SupplementaryGroups=audio",
-                 "Restart=always", "PrivateNetwork=yes"):  # fmt: skip
+                 "Restart=always", "PrivateNetwork=yes", "MemoryMax=600M"):  # fmt: skip
         assert line in unit.splitlines()
-    assert "PrivateNetwork" not in dialtone("listen", "--monitor", "8080", "--systemd").out
+    with_page = dialtone("listen", "--monitor", "8080", "--systemd").out
+    assert "PrivateNetwork" not in with_page
+    assert "MemoryMax=2G" in with_page
 
 
 def test_the_unit_is_one_for_systemd(dialtone, tmp_path):

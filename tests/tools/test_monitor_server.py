@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +265,23 @@ def test_the_end_does_not_wait_for_what_goes_on(
         started = time.monotonic()
     over.set()
     assert time.monotonic() - started < 4
+
+
+def test_pictures_are_read_one_at_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes half a gigabyte."""
+    meeting = threading.Barrier(2)
+    met = []
+    payload = outbox._payload
+
+    def read(*arguments: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            met.append(meeting.wait(1))
+        return payload(*arguments)
+
+    monkeypatch.setattr(outbox, "_payload", read)
+    for job in [begin(client, b"x") for _ in range(3)]:
+        sound(client, job)
+    assert met == []
 
 
 def test_a_full_disk_is_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

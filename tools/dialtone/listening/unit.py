@@ -34,7 +34,7 @@ RestartSec=2
 RestartPreventExitStatus={usage} {key}
 SuccessExitStatus={terminated}
 TimeoutStopSec=30
-MemoryMax=600M
+MemoryMax={memory}
 UMask=0077
 Environment={environment}
 # Compiled kernels are kept here.
@@ -106,6 +106,8 @@ def unit(options: ListenOptions, as_json: bool) -> str:
         usage=int(ExitCode.USAGE),
         key=int(ExitCode.KEY),
         terminated=int(ExitCode.TERMINATED),
+        # To fit a photo of 48 megapixels, which the page may be given, takes 600 MB alone.
+        memory="2G" if address else "600M",
         environment=" ".join(map(quoted, variables)),
         writable=" ".join(
             f"-{quoted(str(p))}" if p != folder else quoted(str(p)) for p in writable

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -130,6 +130,7 @@ class Outbox:
         self._hub = hub
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
+        self._reading = threading.Lock()  # one at a time: a telephone's photo takes half a gigabyte
         self._folder = _new_folder()
 
     def close(self) -> None:
@@ -240,10 +241,11 @@ class Outbox:
 
         self._tell(job)
         profile, speed = chosen
-        with (
-            _payload(upload, order, sealing, profile, speed) as payload,
-            closing(Sending(payload, profile, speed, sealing)) as sending,
-        ):
+        with ExitStack() as parts:
+            with self._reading:
+                job.check()
+                payload = parts.enter_context(_payload(upload, order, sealing, profile, speed))
+            sending = parts.enter_context(closing(Sending(payload, profile, speed, sealing)))
             total = sending.planned_air_seconds() or 0.0
             if 2 * total * profile.sample_rate * profile.lanes > _SOUND_MAX:
                 raise Failure(
