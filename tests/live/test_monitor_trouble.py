@@ -1,6 +1,8 @@
 """The monitor page when things go wrong: what strangers send, a network that fails, months."""
 
 import json
+import re
+import time
 from typing import Any
 
 import pytest
@@ -28,6 +30,17 @@ window.WebSocket = class extends WebSocket {
     super.onmessage = take && ((message) => window.silent || take(message));
   }
 };
+"""
+# Days that pass at once, and nobody who waits for a minute.
+AGEING = """
+window.days = 0;
+const [RealDate, repeat] = [Date, setInterval];
+Date = class extends RealDate {
+  constructor(...what) {
+    super(...(what.length ? what : [RealDate.now() + window.days * 86400e3]));
+  }
+};
+setInterval = (work, ms) => repeat(work, Math.min(ms, 100));
 """
 TRANSFER = {
     "transfer": "1a2b3c4d", "name": "sea.webp", "bytes": 1000, "have": 3, "needed": 10,
@@ -111,6 +124,41 @@ def test_an_inbox_of_months_is_listed_as_far_as_it_goes(
     expect(note).to_have_text("the newest 30 of 31 files")
     expect(page.locator("#gallery button")).to_have_count(30)
     expect(more).to_be_hidden()
+
+
+def test_today_becomes_a_date(
+    pages: Pages, browser: Browser, server: Server, station: Station
+) -> None:
+    place = arrive(station, "a.txt", b"a")
+    receipt = json.loads((place / "receipt.json").read_text())
+    now = time.time()
+    (place / "receipt.json").write_text(json.dumps(receipt | {"received_at": now}))
+    station.hub.tell("log", time=now, level="info", text="something happened", fields={})
+    page = pages.open(browser, server.url, AGEING)
+    told = page.locator("#log-list time").last, page.locator("#gallery time")
+    expect(told[0]).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    expect(told[1]).to_have_text(re.compile(r"^today \d\d:\d\d:\d\d$"))
+    page.evaluate("window.days = 2")
+    for each in told:
+        expect(each).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"))
+
+
+def test_a_transfer_of_which_nothing_comes_is_incomplete(
+    pages: Pages, browser: Browser, server: Server, station: Station
+) -> None:
+    page = pages.open(browser, server.url, TROUBLE)
+    station.hub.tell("transfer", **TRANSFER)
+    badge, note = page.locator("#transfer-list .badge"), page.locator("#transfers-note")
+    expect(badge).to_have_text("Arriving")
+    expect(note).to_have_text("1 arriving")
+    page.evaluate("window.later = 14000")
+    station.hub.tell("log", time=0.0, level="info", text="something happened", fields={})
+    expect(page.locator("#log-list")).to_contain_text("something happened")
+    page.evaluate("window.later = 28000")
+    expect(badge).to_have_text("Incomplete")
+    expect(note).to_have_text("")
+    station.hub.tell("transfer", **TRANSFER | {"have": 4})
+    expect(badge).to_have_text("Arriving")
 
 
 def test_pictures_that_never_end_are_bounded(

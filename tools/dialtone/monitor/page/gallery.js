@@ -1,6 +1,6 @@
 // What arrived: thumbnails, receipts, downloads; before them what is still arriving, unverified.
 
-import { ask, byId, duration, figure, known, make, moment, rate, say, size, utc } from "./page.js";
+import { ask, byId, duration, figure, known, make, moment, rate, say, size, utc, when } from "./page.js";
 
 const STEP = 24;
 const ARRIVING_MAX = 24; // of pictures: strangers may begin any number
@@ -92,7 +92,7 @@ export class Gallery {
   arriving(name) {
     const mark = make("span", { className: "mark" });
     const frame = make("div", { className: "picture" }, mark);
-    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "still arriving"));
+    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "not complete yet"));
     return { item: make("li", { className: "arriving" }, frame, caption), frame, mark, number: 0 };
   }
 
@@ -113,7 +113,7 @@ export class Gallery {
         { className: "caption" },
         make("strong", {}, name),
         make("span", {}, `${size(receipt.bytes)}, ${sender(receipt)}`),
-        make("span", {}, moment(receipt.received_at)),
+        when(receipt.received_at),
       ),
     );
     button.addEventListener("click", () => open(arrival));

@@ -3,8 +3,10 @@
 import { byId, duration, figure, known, make, say, size } from "./page.js";
 
 const KEPT = 100;
+const QUIET_MS = 15000; // without a packet, after which the daemon, too, says that it is incomplete
 const STATES = {
   arriving: ["active", "Arriving"],
+  quiet: ["waiting", "Incomplete"],
   locked: ["waiting", "Locked"],
   complete: ["good", "Complete"],
   refused: ["bad", "Refused"],
@@ -30,11 +32,9 @@ export class Transfers {
     const needed = event.needed ?? row.needed;
     const share = event.state === "complete" ? 1 : needed > 0 ? Math.min(have / needed, 1) : null;
     const moved = event.state === "arriving" && row.have !== have;
-    if (moved) row.last = performance.now();
+    row.last = performance.now();
     Object.assign(row, { have, needed, state: event.state });
-    const [state, text] = STATES[event.state] ?? ["", event.state];
-    row.badge.dataset.state = state;
-    say(row.badge, text);
+    this.badge(row);
     row.called = event.name || row.called; // what is refused has no name any more
     say(row.name, row.called || `Transfer ${event.transfer}`);
     row.name.title = `${row.called} transfer ${event.transfer}`.trim();
@@ -79,7 +79,21 @@ export class Transfers {
   }
 
   tick() {
-    for (const row of this.rows.values()) if (row.state === "arriving") this.time(row);
+    for (const row of this.rows.values()) {
+      if (row.state === "arriving" && performance.now() - row.last > QUIET_MS) {
+        row.state = "quiet";
+        row.ended = row.last;
+        this.badge(row);
+        this.note();
+      }
+      if (row.state === "arriving") this.time(row);
+    }
+  }
+
+  badge(row) {
+    const [state, text] = STATES[row.state] ?? ["", row.state];
+    row.badge.dataset.state = state;
+    say(row.badge, text);
   }
 
   /** For how long it has been coming, or came, as far as this page has seen it. */
