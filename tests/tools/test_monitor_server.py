@@ -210,6 +210,9 @@ def test_an_upload_that_breaks_off_leaves_nothing(
             (kept,) = folder.iterdir()
             until(lambda: list(kept.iterdir()))
         until(lambda: not list(kept.iterdir()))
+        with socket.create_connection((client.host, client.port)) as broken:
+            broken.sendall(f"POST /api/sendings HTTP/1.1\r\n{head}\r\n\r\n{{".encode())
+            client.ask("/")  # it has been read by now
     assert not caplog.records
 
 

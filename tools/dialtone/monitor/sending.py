@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -77,8 +77,6 @@ class SendingRoutes:
             with translated():
                 size = await _stored(request, path)
             whole = True
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
         finally:
             self._uploading -= 1
             if not whole:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -183,7 +183,7 @@ class Server:
                 WebSocketRoute("/microphone", Microphones(self._station).serve),
                 Mount("/page", StaticFiles(directory=_PAGE)),
             ],
-            exception_handlers={Failure: _told, OSError: _told},
+            exception_handlers={Failure: _told, OSError: _told, ClientDisconnect: _unheard},
         )
         return Guard(app, Access(self._host, self._token, tell))
 
@@ -218,6 +218,11 @@ async def _told(request: Request, error: Exception) -> Response:
     status = failure.facts.get("status", 400)
     answer = {"error": failure.sentence, "hint": failure.hint}
     return JSONResponse(answer, status if isinstance(status, int) else 400)
+
+
+async def _unheard(request: Request, error: Exception) -> Response:
+    """To a request that broke off: nobody reads it."""
+    return Response(status_code=400)
 
 
 def _fingerprint() -> str:
