@@ -287,6 +287,19 @@ def test_pictures_are_read_one_at_a_time(client: Client, monkeypatch: pytest.Mon
     assert met == []
 
 
+def test_an_end_in_the_middle_of_a_request_is_quiet(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(station) as server:
+        client = Client(server)
+        head = f"Host: {client.authority}\r\nOrigin: {client.origin}\r\nContent-Length: 99"
+        with socket.create_connection((client.host, client.port)) as going_on:
+            going_on.sendall(f"POST /api/uploads HTTP/1.1\r\n{head}\r\n\r\nx".encode())
+            client.ask("/")  # it has been read by now
+            server.stop()
+    assert caplog.records == []
+
+
 def test_a_full_disk_is_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 import socket
 import ssl
@@ -114,6 +115,8 @@ class Server:
     def stop(self) -> None:
         """Close every connection, silence what plays, remove what was uploaded."""
         if self._running is not None and self._thread is not None:
+            # What is broken off now, as an upload, would be told with a traceback each.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             self._running.should_exit = True
             self._thread.join(_STOP_S)
             self._running = self._thread = None
