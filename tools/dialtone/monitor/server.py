@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -195,8 +195,8 @@ class _Impatient(H11Protocol):
     """Closes a connection that brings no request: strangers can open any number, and those of
     devices that went out of reach stay for ever."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
         self.loop.call_later(_REQUEST_S, self._close_idle)
 
     def _close_idle(self) -> None:
