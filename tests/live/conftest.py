@@ -14,11 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dialtone.listening.station import Station
+from dialtone.monitor.server import Server
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from ..tools.monitor_client import listening, serving
+from .pages import Pages, launched
 
 PROGRAM = (sys.executable, "-m", "dialtone")
 NEEDED = ("dbus-daemon", "pipewire", "wireplumber", "wpctl", "pw-link")
@@ -189,3 +196,47 @@ def busy() -> Iterator[None]:
     yield
     spinning.kill()
     spinning.wait()
+
+
+# The monitor page in a browser
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with launched(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this process looks for keys."""
+    monkeypatch.setenv("DIALTONE_HOME", str(tmp_path / ".home"))
+    return tmp_path / ".home"
+
+
+@pytest.fixture
+def station(tmp_path: Path, home: Path) -> Iterator[Station]:
+    with listening(tmp_path) as station:
+        yield station
+
+
+@pytest.fixture
+def server(station: Station) -> Iterator[Server]:
+    with serving(station) as server:
+        yield server
+
+
+@pytest.fixture
+def pages(server: Server) -> Iterator[Pages]:
+    """They are closed before their server: it would be missed, with an error in the console."""
+    with ExitStack() as stack:
+        pages = Pages(stack)
+        yield pages
+    assert pages.elsewhere == []
+    assert pages.complaints == []

@@ -14,7 +14,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 PATIENCE_MS = 30_000
 RATE = 48000
-SIZES = {"phone": (360, 740), "desktop": (1440, 900)}
+SIZES = {"phone": (360, 740), "tablet": (800, 900), "laptop": (1280, 720), "desktop": (1440, 900)}
 # Collects what shifts without anybody's doing (Layout Instability API).
 SHIFTS = """
 window.shifts = 0;
@@ -74,6 +74,22 @@ NAMELESS = """
   .filter((element) => !(element.ariaLabel || element.getAttribute("aria-labelledby")
     || element.labels?.length || element.textContent.trim()))
   .map((element) => element.outerHTML)
+"""
+# Figures that have no room for themselves and their unit, names that have none, and what cannot be
+# reached without moving the page aside.
+CLIPPED = """
+() => {
+  const figures = ".number, .figures dd, .levels b, .under .number, #microphone-level";
+  const cut = [...document.querySelectorAll(figures)]
+    .filter((element) => element.checkVisibility() && element.scrollWidth > element.clientWidth)
+    .filter((element) => getComputedStyle(element).display !== "inline");
+  const names = [...document.querySelectorAll("td.name label span")]
+    .filter((element) => element.clientWidth < 40);
+  const aside = [...document.querySelectorAll("nav a, .figures dd, #inputs td")]
+    .filter((element) => element.checkVisibility())
+    .filter((element) => element.getBoundingClientRect().right > innerWidth);
+  return [...cut, ...names, ...aside].map((element) => element.textContent);
+}
 """
 
 
@@ -138,6 +154,12 @@ def tell(station: Station) -> None:
         "level", input="line in", peak_dbfs=0.0, rms_dbfs=-12.0, clipped=0.02, overruns=3,
         seconds=4.0, waits_for="receiving",
     )  # fmt: skip
+    hub.tell(
+        "superframe", input="line in", profile="stereo192", speed=56, number=123456, snr_db=-10.5,
+        evm_db=-46.6, level_dbfs=-17.9, clock_ppm=-1234.5, blocks=120, blocks_failed=120,
+        packets=1234, carrier_hz=[1000.0, 2000.0], carrier_snr_db=[1.0, None],
+        constellation=[[0.7, 0.7]],
+    )  # fmt: skip
     for number, state in enumerate(("arriving", "locked", "complete", "refused")):
         hub.tell(
             "transfer", transfer=f"0000000{number}", name="long name " * 9, bytes=10, have=5,
@@ -149,4 +171,8 @@ def tell(station: Station) -> None:
     hub.tell(
         "sending", id="a", file="long name " * 9, stage="failed", seconds=1.0, total_seconds=2.0,
         level_dbfs=None, reason="the device is gone", made=True,
+    )  # fmt: skip
+    hub.tell(
+        "sending", id="b", file="photo.png", stage="playing", seconds=800.0, total_seconds=4000.5,
+        level_dbfs=-3.0, reason=None, made=True, bytes=123456, profile="stereo192", speed=56,
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,55 +14,18 @@ from dialtone.keystore import Keystore
 from dialtone.listening.station import Inputs, Station
 from dialtone.monitor.server import Server
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from framing.identity import Identity
 
 from ..tools.monitor_client import SECRET, Client, listening, serving, until
-from .pages import CONTRAST, HEARD, NAMELESS, RATE, SIZES, Pages, closing, launched, tell
+from .pages import CLIPPED, CONTRAST, HEARD, NAMELESS, RATE, SIZES, Pages, closing, launched, tell
 
 PHOTO = Path(__file__).parents[2] / "tools" / "dialtone" / "data" / "photo.png"
 PIECE = RATE // 10
 PASSES = 6
 
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as browser:
-        yield browser
-
-
-@pytest.fixture(autouse=True)
-def _home_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIALTONE_HOME", str(tmp_path / ".home"))
-
-
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[Station]:
-    with listening(tmp_path) as station:
-        yield station
-
-
-@pytest.fixture
-def server(station: Station) -> Iterator[Server]:
-    with serving(station) as server:
-        yield server
-
-
-@pytest.fixture
-def pages(server: Server) -> Iterator[Pages]:
-    """They are closed before their server: it would be missed, with an error in the console."""
-    with ExitStack() as stack:
-        pages = Pages(stack)
-        yield pages
-    assert pages.elsewhere == []
-    assert pages.complaints == []
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(scope="session")
@@ -360,6 +322,7 @@ def test_every_size_and_colour_is_legible(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(CLIPPED) == []
     other = "dark" if scheme == "light" else "light"
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.locator(f"#theme [value={other}]").check(force=True)

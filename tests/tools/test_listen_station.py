@@ -13,7 +13,7 @@ import soundfile
 from dialtone import listen
 from dialtone.errors import Failure
 from dialtone.hearing import Signal
-from dialtone.listen import parse_address
+from dialtone.listen import ListenOptions, parse_address
 from dialtone.listening import hooks
 from dialtone.listening.arrivals import arrivals
 from dialtone.listening.hub import Hub
@@ -189,6 +189,19 @@ def test_addresses_that_are_none(text):
         parse_address(text)
 
 
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"certificate": Path("c.pem")}, "--monitor-cert"),
+        ({"certificate_key": Path("k.pem"), "monitor": "8080"}, "--monitor-key"),
+        ({"certificate_key": Path("k.pem")}, "--monitor-key"),
+    ],
+)
+def test_certificates_for_nothing_are_said(options, what, tmp_path):
+    with pytest.raises(Failure, match=what):
+        listen.listen(ListenOptions(tmp_path, OpenOptions(), **options), Output())
+
+
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "'open", "/etc/passwd"])
 def test_commands_that_are_none(command):
     with pytest.raises(Failure, match="--exec"):
@@ -252,9 +265,11 @@ def test_the_unit_says_what_was_asked_for(dialtone, tmp_path, key):
                           "--passphrase-file", str(key)]  # fmt: skip
     assert f"ReadWritePaths={quoted(str(inbox))}" in unit
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "SupplementaryGroups=audio",
-                 "Restart=always", "PrivateNetwork=yes"):  # fmt: skip
+                 "Restart=always", "PrivateNetwork=yes", "MemoryMax=600M"):  # fmt: skip
         assert line in unit.splitlines()
-    assert "PrivateNetwork" not in dialtone("listen", "--monitor", "8080", "--systemd").out
+    with_page = dialtone("listen", "--monitor", "8080", "--systemd").out
+    assert "PrivateNetwork" not in with_page
+    assert "MemoryMax=2G" in with_page
 
 
 def test_the_unit_is_one_for_systemd(dialtone, tmp_path):

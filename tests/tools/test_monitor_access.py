@@ -9,11 +9,13 @@ import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from dialtone.errors import Failure
 from dialtone.listening.station import Station
+from dialtone.monitor import server
 from dialtone.monitor.access import Access, kept_token
 from dialtone.monitor.server import Server
 from PIL import Image
@@ -50,7 +52,7 @@ def test_a_page_for_others_needs_a_token(station: Station) -> None:
 
 
 def test_a_port_that_is_taken_is_said(station: Station, client: Client) -> None:
-    with pytest.raises(Failure, match="cannot listen"):
+    with pytest.raises(Failure, match=f":{client.port}: address already in use$"):
         Server(station, "127.0.0.1", client.port, None).start()
 
 
@@ -75,7 +77,9 @@ def test_a_token_counts_once_and_then_the_cookie(foreign: Client) -> None:
     assert status == 200
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     kept = cookie.partition(";")[0]
-    assert client.ask("/api/arrivals", Cookie=kept)[0] == 200
+    status, headers, _ = client.ask("/api/arrivals", Cookie=kept)
+    assert status == 200
+    assert headers["set-cookie"] == cookie  # a page that is left open keeps it
     assert client.ask("/api/arrivals?token=tok")[0] == 401  # in the address only at the door
     with client.live(additional_headers={"Cookie": kept}) as live:
         assert json.loads(live.recv())[0]["type"] == "hello"
@@ -184,6 +188,49 @@ def test_the_token_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("held", [b"", b"\n", b"short\n", b"\xff" * 32, b"a" * 20 + b"; Path=/"])
+def test_a_file_without_a_token_lets_nobody_in(tmp_path: Path, held: bytes) -> None:
+    path = tmp_path / "monitor.token"
+    path.write_bytes(held)
+    with pytest.raises(Failure, match="holds no token"):
+        kept_token(path)
+
+
+def test_connections_without_a_request_are_closed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has no token could take them all, and nobody would get in any more."""
+    monkeypatch.setattr(server, "_REQUEST_S", 0.2)
+    with ExitStack() as stack:
+        live = stack.enter_context(client.live())
+        idle = [
+            stack.enter_context(socket.create_connection((client.host, client.port), DEADLINE_S))
+            for _ in range(100)
+        ]
+        assert [each.recv(1) for each in idle] == [b""] * 100
+        assert client.ask("/")[0] == 200
+        assert json.loads(live.recv())[0]["type"] == "hello"
+        live.ping().wait(DEADLINE_S)
+
+
+def test_who_is_refused_keeps_no_connection(foreign: Client) -> None:
+    assert foreign.ask("/")[1]["connection"] == "close"
+
+
+def test_all_addresses_are_those_of_both_kinds(station: Station) -> None:
+    with serving(station, "::", "tok") as server:
+        port = Client(server).port
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), DEADLINE_S):
+                pass
+
+
+@pytest.mark.parametrize("host", ["..", "a" * 70])
+def test_what_is_no_name_of_a_machine_is_said(station: Station, host: str) -> None:
+    with pytest.raises(Failure, match="cannot listen"):
+        Server(station, host, 0, "tok").start()
+
+
 # What can be read
 
 
@@ -240,7 +287,27 @@ def test_what_is_no_picture_has_no_thumbnail(
     station: Station, client: Client, name: str, data: bytes
 ) -> None:
     place = arrive(station, name, data)
-    assert client.ask(f"/api/arrivals/{place.name}/thumbnail")[0] == 404
+    assert client.ask(f"/api/arrivals/{place.name}/thumbnail")[0] == 204
+
+
+def test_modules_beside_the_daemon_are_not_those_of_thumbnails(
+    station: Station, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been started in a folder into which anybody writes."""
+    (tmp_path / "PIL.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    place = arrive(station, "a.png", picture())
+    assert client.ask(f"/api/arrivals/{place.name}/thumbnail")[0] == 200
+
+
+def test_an_inbox_that_cannot_be_read_is_a_sentence(
+    station: Station, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    station.folder = station.folder.parent / "key.txt"
+    status, _, told = client.ask("/api/arrivals")
+    assert status == 400
+    assert "not a folder" in json.loads(told)["error"]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

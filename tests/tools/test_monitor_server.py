@@ -3,10 +3,12 @@
 import errno
 import io
 import json
+import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from dialtone.listening.station import Station
-from dialtone.monitor import sending, watching
+from dialtone.monitor import outbox, sending, watching
 from dialtone.monitor.server import Server
 from websockets.exceptions import ConnectionClosed
 
@@ -50,6 +52,21 @@ def test_a_newcomer_learns_what_is_known_and_then_what_happens(
         live.send("hidden")
         until(lambda: not station.hub.wants_spectra)
     until(lambda: not station.hub.watched)
+
+
+def test_silence_has_a_beat(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By which a page knows that the network is still there."""
+    monkeypatch.setattr(watching, "_BEAT_S", 0.2)
+    with client.live() as live:
+        live.recv()
+        assert [json.loads(live.recv(DEADLINE_S)) for _ in range(2)] == [[], []]
+
+
+def test_what_is_no_text_is_told_nevertheless(station: Station, client: Client) -> None:
+    """An inbox may have a name from before UTF-8."""
+    station.hub.tell("log", time=0.0, level="info", text="in bo\udcee", fields={})
+    with client.live() as live:
+        assert json.loads(live.recv(DEADLINE_S))[-1]["text"] == "in bo\udcee"
 
 
 def test_a_slow_page_gets_the_last_figures_and_all_transfers() -> None:
@@ -139,7 +156,8 @@ def test_contacts_are_names_and_never_paths(
     "wrong",
     [
         {"profile": "nothing"}, {"speed": "99"}, {"protection": "none"}, {"fit_s": -1},
-        {"fit_s": "1"}, {"protection": "passphrase", "passphrase": ""}, {"upload": "../x"},
+        {"fit_s": "1"}, {"fit_s": 10**400}, {"speed": "9" * 5000}, {"upload": "../x"},
+        {"protection": "passphrase", "passphrase": ""},
     ],
 )  # fmt: skip
 def test_a_wrong_order_is_a_sentence(client: Client, wrong: dict[str, Any]) -> None:
@@ -192,7 +210,94 @@ def test_an_upload_that_breaks_off_leaves_nothing(
             (kept,) = folder.iterdir()
             until(lambda: list(kept.iterdir()))
         until(lambda: not list(kept.iterdir()))
+        with socket.create_connection((client.host, client.port)) as broken:
+            broken.sendall(f"POST /api/sendings HTTP/1.1\r\n{head}\r\n\r\n{{".encode())
+            client.ask("/")  # it has been read by now
     assert not caplog.records
+
+
+def test_an_upload_that_falls_silent_makes_room(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telephones go out of reach without a word: their connections are never closed."""
+    monkeypatch.setattr(sending, "_SILENCE_S", 0.2)
+    head = f"Host: {client.authority}\r\nOrigin: {client.origin}\r\nContent-Length: 9999"
+    with ExitStack() as stack:
+        for _ in range(4):
+            place = (client.host, client.port)
+            silent = stack.enter_context(socket.create_connection(place, DEADLINE_S))
+            silent.sendall(f"POST /api/uploads HTTP/1.1\r\n{head}\r\n\r\nxxx".encode())
+            assert silent.recv(100).startswith(b"HTTP/1.1 408")
+        assert client.ask("/api/uploads", "POST", b"x")[0] == 201
+
+
+def test_a_file_called_as_its_sound_is_not_taken_for_it(client: Client) -> None:
+    job = begin(client, b"RIFF" * 100, "sound.wav", fit_s=10)
+    assert not job["made"]
+    assert client.ask(f"/api/sendings/{job['id']}/sound.wav")[0] == 409
+    with soundfile.SoundFile(io.BytesIO(sound(client, begin(client, b"x", "sound.wav")))) as file:
+        assert file.samplerate == 8000
+
+
+def test_a_temporary_folder_that_was_tidied_away_is_made_again(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with serving(station) as server:
+        client = Client(server)
+        sound(client, begin(client, b"hello"))
+        assert client.ask("/api/uploads", "POST", b"x")[0] == 201
+        (kept,) = folder.iterdir()
+        shutil.rmtree(kept)
+        assert sound(client, begin(client, b"hello"))
+    assert list(folder.iterdir()) == []
+
+
+def test_the_end_does_not_wait_for_what_goes_on(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As fitting a large picture does."""
+    over = threading.Event()
+    monkeypatch.setattr(outbox.Outbox, "_prepare", lambda *_: over.wait(DEADLINE_S))
+    monkeypatch.setattr(outbox, "_END_S", 0.1)
+    with serving(station) as server:
+        for _ in range(2):
+            begin(Client(server), b"hello")
+        started = time.monotonic()
+    over.set()
+    assert time.monotonic() - started < 4
+
+
+def test_pictures_are_read_one_at_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes half a gigabyte."""
+    meeting = threading.Barrier(2)
+    met = []
+    payload = outbox._payload
+
+    def read(*arguments: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            met.append(meeting.wait(1))
+        return payload(*arguments)
+
+    monkeypatch.setattr(outbox, "_payload", read)
+    for job in [begin(client, b"x") for _ in range(3)]:
+        sound(client, job)
+    assert met == []
+
+
+def test_an_end_in_the_middle_of_a_request_is_quiet(
+    station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(station) as server:
+        client = Client(server)
+        head = f"Host: {client.authority}\r\nOrigin: {client.origin}\r\nContent-Length: 99"
+        with socket.create_connection((client.host, client.port)) as going_on:
+            going_on.sendall(f"POST /api/uploads HTTP/1.1\r\n{head}\r\n\r\nx".encode())
+            client.ask("/")  # it has been read by now
+            server.stop()
+    assert caplog.records == []
 
 
 def test_a_full_disk_is_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def listen(options: ListenOptions, out: Output) -> None:
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
     if len(set(options.devices)) < len(options.devices):
         raise Failure("a --device is given twice", "give each once")
-    address = None if options.monitor is None else parse_address(options.monitor)
+    address = page_address(options)
     from dialtone.listening import hooks
     from dialtone.opening import Opening
 
@@ -166,6 +166,17 @@ class _Faults:
     def _note(self, facts: threading.ExceptHookArgs) -> None:
         self._error = facts.exc_value
         self._happened.set()
+
+
+def page_address(options: ListenOptions) -> tuple[str, int] | None:
+    """Where the page is to be; None for nowhere. Raises Failure."""
+    if options.certificate_key is not None and options.certificate is None:
+        raise Failure("--monitor-key is the key of a certificate", "give --monitor-cert, too")
+    if options.monitor is None:
+        if options.certificate is not None:
+            raise Failure("--monitor-cert is for the page", "give --monitor, too")
+        return None
+    return parse_address(options.monitor)
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """Choosing a profile and a speed, and showing what there is to choose from."""
 
+import re
 from typing import TYPE_CHECKING
 
 from dialtone.errors import Failure
@@ -46,7 +47,7 @@ def choose_speed(profile: "Profile", speed: str | None) -> "Speed":
         return speeds[profile.default_speed - 1]
     if speed == "max":
         return speeds[-1]
-    if speed.isascii() and speed.isdigit() and 1 <= int(speed) <= len(speeds):
+    if re.fullmatch("[0-9]{1,4}", speed) and 1 <= int(speed) <= len(speeds):
         return speeds[int(speed) - 1]
     raise Failure(
         f"profile {profile.name} has no speed {speed!r}", f"give 1 to {len(speeds)}, or max"

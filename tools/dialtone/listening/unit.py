@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dialtone import keystore
 from dialtone.errors import ExitCode, Failure
-from dialtone.listen import TOKEN, ListenOptions, parse_address
+from dialtone.listen import TOKEN, ListenOptions, page_address, parse_address
 from dialtone.listening import hooks
 
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
@@ -34,7 +34,7 @@ RestartSec=2
 RestartPreventExitStatus={usage} {key}
 SuccessExitStatus={terminated}
 TimeoutStopSec=30
-MemoryMax=600M
+MemoryMax={memory}
 UMask=0077
 Environment={environment}
 # Compiled kernels are kept here.
@@ -86,6 +86,7 @@ def unit(options: ListenOptions, as_json: bool) -> str:
         raise Failure("a service has no stdin", "give a sound device with --device")
     if options.keys.passphrase.prompt:
         raise Failure("a service cannot ask for a passphrase", "give --passphrase-file FILE")
+    address = page_address(options)
     program = _program()
     words, paths = _words(options)
     if as_json:
@@ -93,7 +94,6 @@ def unit(options: ListenOptions, as_json: bool) -> str:
     home = keystore.home().absolute()
     folder = options.folder.absolute()
     paths += [folder, home, Path(program[0]), Path(sys.prefix), Path(sys.base_prefix)]
-    address = None if options.monitor is None else parse_address(options.monitor)
     writable = [folder]
     if not options.keys.shares:
         writable.append(home / "identities")
@@ -106,6 +106,8 @@ def unit(options: ListenOptions, as_json: bool) -> str:
         usage=int(ExitCode.USAGE),
         key=int(ExitCode.KEY),
         terminated=int(ExitCode.TERMINATED),
+        # To fit a photo of 48 megapixels, which the page may be given, takes 600 MB alone.
+        memory="2G" if address else "600M",
         environment=" ".join(map(quoted, variables)),
         writable=" ".join(
             f"-{quoted(str(p))}" if p != folder else quoted(str(p)) for p in writable

@@ -8,6 +8,7 @@ and whatever changes something, every websocket included, has to carry the Origi
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 import time
@@ -21,13 +22,15 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from dialtone.errors import Failure
 from dialtone.whole import write_private
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TOKEN_BYTES = 24
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD")
 _REFUSALS_TOLD_S = 60.0
-_COOKIE_S = 30 * 86400
+_COOKIE_S = 400 * 86400  # the longest that browsers keep one; every answer renews it
 
 _HEADERS = {
     "content-security-policy": (
@@ -51,13 +54,16 @@ def needs_token(host: str) -> bool:
 
 def kept_token(path: Path) -> str:
     """The token in a file that only its owner can read, made at the first call: a page that is left
-    open finds its daemon again after a restart. Raises OSError."""
+    open finds its daemon again after a restart. Raises OSError, and Failure where the file holds
+    none: an empty one would let everybody in."""
     try:
-        token = path.read_text(encoding="ascii").strip()
+        token = path.read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         write_private(path, f"{token}\n".encode())
+    if not _TOKEN.fullmatch(token):
+        raise Failure(f"{path} holds no token", "remove it: the next start makes a new one")
     return token
 
 
@@ -102,8 +108,8 @@ class Access:
         return None
 
     def cookie(self, scope: Scope) -> str | None:
-        """The Set-Cookie header of a first visit; None where it is none."""
-        if self.token is None or "token" not in QueryParams(scope["query_string"]):
+        """The Set-Cookie header of an answer; None where it needs none."""
+        if self.token is None or scope["type"] != "http":
             return None
         secure = "; Secure" if scope["scheme"] == "https" else ""
         name = _cookie_name(scope)
@@ -175,7 +181,9 @@ class Guard:
         if refusal is None:
             await self._app(scope, receive, send_marked)
             return
-        answer = PlainTextResponse(f"{refusal.sentence}\n", refusal.status)
+        # Nobody who is refused keeps one of the connections.
+        headers = {"connection": "close"}
+        answer = PlainTextResponse(f"{refusal.sentence}\n", refusal.status, headers)
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send_marked).send_denial_response(answer)
         else:

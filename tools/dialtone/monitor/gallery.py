@@ -59,17 +59,17 @@ class Gallery:
 
     async def _thumbnail(self, request: Request) -> Response:
         arrival = await self._arrival(request)
-        drawn = await to_thread.run_sync(self._drawn, arrival, limiter=self._drawing)
-        if drawn is None:
-            raise Failure("there is no thumbnail of this", "download it", status=404)
-        return _webp(drawn)
+        return _webp(await to_thread.run_sync(self._drawn, arrival, limiter=self._drawing))
 
     def _drawn(self, arrival: "Arrival") -> bytes | None:
         def read() -> bytes:
             with _opened(arrival) as file:
-                return file.read(_PICTURE_BYTES_MAX + 1)[:_PICTURE_BYTES_MAX]
+                return file.read(_PICTURE_BYTES_MAX)
 
-        return self._thumbnails.get(f"{arrival.folder.name} {arrival.file.name}", read)
+        try:
+            return self._thumbnails.get(f"{arrival.folder.name} {arrival.file.name}", read)
+        except Failure:  # somebody, or the hook, has taken the file away
+            return None
 
     async def _file(self, request: Request) -> Response:
         arrival = await self._arrival(request)
@@ -90,8 +90,6 @@ class Gallery:
         found = None
         if _TRANSFER.fullmatch(transfer):
             found = await to_thread.run_sync(self._partial_picture, transfer, limiter=self._drawing)
-        if found is None:
-            raise Failure("there is no partial picture of this transfer", status=404)
         return _webp(found)
 
     def _partial_picture(self, transfer: str) -> bytes | None:
@@ -186,6 +184,9 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
             yield piece
 
 
-def _webp(data: bytes) -> Response:
+def _webp(data: bytes | None) -> Response:
+    """A picture; nothing where there is none, which browsers do not take for an error."""
+    if data is None:
+        return Response(status_code=204)
     headers = {"cache-control": "private, max-age=3600"}
     return Response(data, media_type="image/webp", headers=headers)

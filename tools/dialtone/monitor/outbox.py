@@ -6,11 +6,12 @@ server; so it can be played here, played by the browser and downloaded.
 """
 
 import secrets
+import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ _SOUND_MAX = 1 << 28  # bytes of a WAV: 46 minutes of a cable, 4 hours of a tele
 _JOBS_MAX = 8
 _TOLD_S = 0.2  # between two events of a job
 _BLOCK_S = 0.1  # of sound that is played at a time
+_END_S = 3.0  # that the end of the server waits for what does not look whether it is cancelled
 
 
 class CancelledError(Exception):
@@ -94,8 +96,8 @@ class Job:
 
     @property
     def sound(self) -> Path:
-        """The WAV, once it is made."""
-        return self.folder / "sound.wav"
+        """The WAV, once it is made. No upload has a name that begins with a dot."""
+        return self.folder / ".sound.wav"
 
     @property
     def busy(self) -> bool:
@@ -128,12 +130,18 @@ class Outbox:
         self._hub = hub
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
-        self._folder = tempfile.TemporaryDirectory(prefix="dialtone-monitor-")
+        self._reading = threading.Lock()  # one at a time: a telephone's photo takes half a gigabyte
+        self._folder = _new_folder()
 
     def close(self) -> None:
         """Cancel everything and remove what was uploaded."""
-        for job in self.jobs():
-            self.drop(job)
+        jobs = self.jobs()
+        for job in jobs:
+            job.cancelled.set()
+        deadline = time.monotonic() + _END_S
+        for job in jobs:
+            if job.working is not None:
+                job.working.join(max(deadline - time.monotonic(), 0))
         self._folder.cleanup()
 
     def jobs(self) -> list[Job]:
@@ -150,7 +158,12 @@ class Outbox:
 
     def place(self) -> Path:
         """A new folder for an upload."""
-        return Path(tempfile.mkdtemp(dir=self._folder.name))
+        try:
+            return Path(tempfile.mkdtemp(dir=self._folder.name))
+        except FileNotFoundError:  # systems tidy up what lies in temporary folders for days
+            self._folder.cleanup()
+            self._folder = _new_folder()
+            return Path(tempfile.mkdtemp(dir=self._folder.name))
 
     def begin(self, upload: Path, order: Order) -> Job:
         """Make the sound of an uploaded file, in the background. Raises Failure."""
@@ -181,9 +194,7 @@ class Outbox:
             job.working.join()
         with self._lock:
             self._jobs.pop(job.id, None)
-        for path in job.folder.iterdir():
-            path.unlink()
-        job.folder.rmdir()
+        shutil.rmtree(job.folder, ignore_errors=True)
         self._tell(job, stage="removed")
 
     def _add(self, job: Job) -> None:
@@ -230,10 +241,11 @@ class Outbox:
 
         self._tell(job)
         profile, speed = chosen
-        with (
-            _payload(upload, order, sealing, profile, speed) as payload,
-            closing(Sending(payload, profile, speed, sealing)) as sending,
-        ):
+        with ExitStack() as parts:
+            with self._reading:
+                job.check()
+                payload = parts.enter_context(_payload(upload, order, sealing, profile, speed))
+            sending = parts.enter_context(closing(Sending(payload, profile, speed, sealing)))
             total = sending.planned_air_seconds() or 0.0
             if 2 * total * profile.sample_rate * profile.lanes > _SOUND_MAX:
                 raise Failure(
@@ -287,6 +299,10 @@ class Outbox:
                 except DeviceLostError as error:
                     raise Failure(str(error), "plug it in and play it again") from error
         self._tell(job, stage="done", seconds=job.total_seconds, level_dbfs=None)
+
+
+def _new_folder() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="dialtone-monitor-", ignore_cleanup_errors=True)
 
 
 def contacts() -> list[dict[str, str]]:

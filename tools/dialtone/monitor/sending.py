@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-import math
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -20,6 +21,7 @@ from framing.names import safe_name
 _REQUEST_MAX = 1 << 16  # bytes of JSON
 _UPLOADS_MAX = 4
 _FIT_MAX_S = 86400.0
+_SILENCE_S = 60.0  # without a byte of a request, after which its sender is taken to be gone
 
 
 class SendingRoutes:
@@ -75,8 +77,6 @@ class SendingRoutes:
             with translated():
                 size = await _stored(request, path)
             whole = True
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
         finally:
             self._uploading -= 1
             if not whole:
@@ -127,8 +127,9 @@ class SendingRoutes:
 async def _stored(request: Request, path: Path) -> int:
     """The body of a request into a file, as it comes; returns its size [bytes]."""
     size = 0
+    pieces = aiter(request.stream())
     with path.open("xb") as file:
-        async for piece in request.stream():
+        while piece := await _next(pieces):
             size += len(piece)
             if size > UPLOAD_MAX:
                 raise _too_large()
@@ -136,10 +137,20 @@ async def _stored(request: Request, path: Path) -> int:
     return size
 
 
+async def _next(pieces: AsyncIterator[bytes]) -> bytes:
+    """The next piece of a body; nothing at its end. Raises Failure where it does not come."""
+    try:
+        async with asyncio.timeout(_SILENCE_S):
+            return await anext(pieces, b"")
+    except TimeoutError:
+        raise Failure("the request broke off", "send it again", status=408) from None
+
+
 async def _json(request: Request) -> dict[str, Any]:
     """The JSON object in the body. Raises Failure where it is none, or too long."""
     body = bytearray()
-    async for piece in request.stream():
+    pieces = aiter(request.stream())
+    while piece := await _next(pieces):
         body += piece
         if len(body) > _REQUEST_MAX:
             raise Failure("the request is too long", status=413)
@@ -154,9 +165,7 @@ async def _json(request: Request) -> dict[str, Any]:
 
 def _order(wanted: dict[str, Any]) -> Order:
     fit = wanted.get("fit_s")
-    if fit is not None and not (
-        isinstance(fit, int | float) and math.isfinite(fit) and 0.1 <= fit <= _FIT_MAX_S
-    ):
+    if fit is not None and not (isinstance(fit, int | float) and 0.1 <= fit <= _FIT_MAX_S):
         raise Failure("the seconds to fit the picture to are no such number", "give 0.1 or more")
     to = wanted.get("to", [])
     return Order(
@@ -184,8 +193,7 @@ def _playing_devices() -> dict[str, Any]:
 
 
 def _discard(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
+    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _too_large() -> Failure:

@@ -2,19 +2,23 @@
 
 import asyncio
 import hashlib
+import logging
+import os
 import socket
+import ssl
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from dialtone.errors import ExitCode, Failure
+from dialtone.errors import ExitCode, Failure, explain
 from dialtone.listening.journal import WARNING
 from dialtone.monitor.access import Access, Guard, needs_token
 from dialtone.monitor.gallery import Gallery
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 _PAGE = Path(__file__).parent / "page"
 _MESSAGE_MAX = 1 << 18  # bytes of a websocket message
 _CONNECTIONS_MAX = 100
+_REQUEST_S = 10.0  # from a connection to its first request
 _STOP_S = 5.0
 # RFC 5737: an address that nobody has. Nothing is sent to it: the system is only asked from which
 # of its own addresses it would be.
@@ -73,6 +78,7 @@ class Server:
         outbox = self._outbox = Outbox(self._station.hub)
         config = uvicorn.Config(
             self._app(outbox),
+            http=_Impatient,
             log_config=None,
             log_level="error",  # what strangers send that is no request is nobody's business
             access_log=False,
@@ -91,8 +97,11 @@ class Server:
             config.load()
         except OSError as error:  # ssl.SSLError is one too
             listener.close()
+            reason = (error.strerror or str(error)).lower()
+            if isinstance(error, ssl.SSLError):
+                reason = "the files are no certificate with its private key"
             raise Failure(
-                f"the certificate cannot be used: {error.strerror or error}",
+                f"the certificate cannot be used: {reason}",
                 "give PEM files with --monitor-cert and --monitor-key",
             ) from error
         running = self._running = uvicorn.Server(config)
@@ -106,6 +115,8 @@ class Server:
     def stop(self) -> None:
         """Close every connection, silence what plays, remove what was uploaded."""
         if self._running is not None and self._thread is not None:
+            # What is broken off now, as an upload, would be told with a traceback each.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             self._running.should_exit = True
             self._thread.join(_STOP_S)
             self._running = self._thread = None
@@ -135,11 +146,16 @@ class Server:
     def _listener(self) -> socket.socket:
         try:
             family = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((self._host, self._port), family=family)
-        except OSError as error:
+            # All addresses are those of both kinds.
+            both = self._host == "::" and socket.has_dualstack_ipv6()
+            place = (self._host, self._port)
+            return socket.create_server(place, family=family, dualstack_ipv6=both)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "this is no name of a machine"
+            if isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+                reason = os.strerror(error.errno or 0)  # without the address, which stands before
             raise Failure(
-                f"the monitor cannot listen on {self._host}:{self._port}: "
-                f"{(error.strerror or str(error)).lower()}",
+                f"the monitor cannot listen on {self._host}:{self._port}: {reason.lower()}",
                 "give another [HOST:]PORT",
                 ExitCode.DEVICE,
             ) from error
@@ -170,9 +186,23 @@ class Server:
                 WebSocketRoute("/microphone", Microphones(self._station).serve),
                 Mount("/page", StaticFiles(directory=_PAGE)),
             ],
-            exception_handlers={Failure: _told},
+            exception_handlers={Failure: _told, OSError: _told, ClientDisconnect: _unheard},
         )
         return Guard(app, Access(self._host, self._token, tell))
+
+
+class _Impatient(H11Protocol):
+    """Closes a connection that brings no request: strangers can open any number, and those of
+    devices that went out of reach stay for ever."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
+        self.loop.call_later(_REQUEST_S, self._close_idle)
+
+    def _close_idle(self) -> None:
+        # A websocket has a protocol of its own from its first request on.
+        if self.cycle is None and self.transport.get_protocol() is self:
+            self.transport.close()
 
 
 async def _index(request: Request) -> Response:
@@ -185,11 +215,17 @@ async def _icon(request: Request) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     """A failure as JSON."""
-    if not isinstance(error, Failure):
+    failure = explain(error)
+    if failure is None:
         raise error
-    status = error.facts.get("status", 400)
-    answer = {"error": error.sentence, "hint": error.hint}
+    status = failure.facts.get("status", 400)
+    answer = {"error": failure.sentence, "hint": failure.hint}
     return JSONResponse(answer, status if isinstance(status, int) else 400)
+
+
+async def _unheard(request: Request, error: Exception) -> Response:
+    """To a request that broke off: nobody reads it."""
+    return Response(status_code=400)
 
 
 def _fingerprint() -> str:

@@ -4,7 +4,7 @@ What strangers send is not shown to a browser, nor decoded inside the daemon: a 
 memory and time reads the picture and writes a new one. Whatever goes wrong there, a decoder that
 crashes included, means that there is no thumbnail.
 
-As a program: `python -m dialtone.monitor.thumbnails EDGE`, a picture on stdin, WebP on stdout.
+As a program: `python -P -m dialtone.monitor.thumbnails EDGE`, a picture on stdin, WebP on stdout.
 """
 
 import io
@@ -49,7 +49,7 @@ class Thumbnails:
 
 
 def _drawn(data: bytes, longest: int) -> bytes | None:
-    command = [sys.executable, "-m", __name__, str(longest)]
+    command = [sys.executable, "-P", "-m", __name__, str(longest)]
     try:
         done = subprocess.run(
             command,

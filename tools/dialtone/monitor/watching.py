@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 BUSY = 4429  # close code: too many are connected
 _PERIOD_S = 0.1  # between two batches
+_BEAT_S = 5.0  # of silence, after which an empty batch shows that the connection is there
 _WATCHERS_MAX = 16
 _LATEST = ("level", "spectrum", "superframe")  # of these a slow page needs the last only
 
@@ -61,12 +63,15 @@ class Watching:
     ) -> None:
         await websocket.send_text(_text([self._hello(), *known]))
         while True:
-            await ready.wait()
-            ready.clear()
-            events = thinned(watcher.take())
-            if events:
-                await websocket.send_text(_text(events))
+            sent = time.monotonic()
             await asyncio.sleep(_PERIOD_S)
+            events: list[Event] = []
+            while not events and time.monotonic() - sent < _BEAT_S:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ready.wait(), _BEAT_S)
+                ready.clear()
+                events = thinned(watcher.take())
+            await websocket.send_text(_text(events))
 
 
 async def _listen(websocket: WebSocket, watcher: "Watcher") -> None:
@@ -91,4 +96,5 @@ def thinned(events: "list[Event]") -> "list[Event]":
 
 
 def _text(events: "list[Event]") -> str:
-    return json.dumps(events, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # In ASCII: names of files and devices may hold what is no text (PEP 383), and no UTF-8 either.
+    return json.dumps(events, separators=(",", ":"), allow_nan=False)

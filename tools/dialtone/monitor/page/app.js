@@ -23,10 +23,11 @@ new Microphone();
 let page = null; // version of the page that the daemon had at the first connection
 
 const handlers = {
-  hello(event) {
+  hello(event, events) {
     if (page !== null && page !== event.page) return location.reload();
     page = event.page;
-    [inputs, transfers, gallery, log].forEach((part) => part.clear());
+    inputs.clear(events.filter(({ type, state }) => type === "input" && state === "open").map(({ input }) => input));
+    [transfers, gallery, log].forEach((part) => part.clear());
     gallery.load();
     sendings.reset(event.sendings);
     form.load(event);
@@ -55,7 +56,7 @@ const STATES = {
 };
 
 connect(
-  (events) => events.forEach((event) => handlers[event.type]?.(event)),
+  (events) => events.forEach((event) => handlers[event.type]?.(event, events)),
   (state) => {
     const [kind, text] = STATES[state];
     byId("connection").dataset.state = kind;

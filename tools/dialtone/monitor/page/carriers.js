@@ -2,7 +2,7 @@
 
 import { colour } from "./colours.js";
 import { empty, frame, frequencyAxis, inside, line, paint, step, verticalAxis } from "./plot.js";
-import { known, onFrame } from "./page.js";
+import { figure, known, onFrame } from "./page.js";
 
 const LEAST_DB = 40; // height of the plot
 
@@ -79,7 +79,8 @@ export class Carriers {
       context.fillStyle = colour("text");
       context.textAlign = "left";
       context.textBaseline = "middle";
-      context.fillText(`${mean.toFixed(1)} dB`, box.x + box.w + 8, Math.max(y(mean), box.y + 6));
+      const at = Math.min(Math.max(y(mean), box.y + 6), box.y + box.h - 6);
+      context.fillText(figure(mean, "dB"), box.x + box.w + 8, at);
     }
   }
 }

@@ -1,8 +1,9 @@
 // What arrived: thumbnails, receipts, downloads; before them what is still arriving, unverified.
 
-import { ask, byId, duration, figure, known, make, moment, rate, say, size, utc } from "./page.js";
+import { ask, byId, duration, figure, known, make, moment, rate, say, size, utc, when } from "./page.js";
 
 const STEP = 24;
+const ARRIVING_MAX = 24; // of pictures: strangers may begin any number
 
 export class Gallery {
   constructor() {
@@ -31,8 +32,11 @@ export class Gallery {
       const shown = new Map();
       for (const arrival of arrivals) shown.set(arrival.place, this.cards.get(arrival.place) ?? this.card(arrival));
       this.cards = shown;
-      say(byId("inbox-note"), total ? `${total} ${total === 1 ? "file" : "files"}` : "");
-      byId("older").hidden = total <= arrivals.length;
+      const files = `${total} ${total === 1 ? "file" : "files"}`;
+      const listed = arrivals.length < this.count; // all that the daemon lists
+      const some = listed && arrivals.length < total ? `the newest ${arrivals.length} of ` : "";
+      say(byId("inbox-note"), total ? some + files : "");
+      byId("older").hidden = listed || arrivals.length === total;
       this.arrange();
     } catch (error) {
       say(byId("inbox-note"), error.message);
@@ -59,6 +63,7 @@ export class Gallery {
       const image = new Image();
       image.src = `/api/transfers/${transfer}/partial?picture=${picture}`;
       image.onload = () => {
+        if (card.number !== picture) return; // a newer one was quicker
         image.alt = `Unverified beginning of ${name || "a picture"}`;
         card.frame.querySelector("img")?.remove();
         card.frame.prepend(image);
@@ -68,6 +73,7 @@ export class Gallery {
     say(card.mark, `Unverified${share}`);
     if (!before) {
       this.partial.set(transfer, card);
+      if (this.partial.size > ARRIVING_MAX) this.partial.delete(this.partial.keys().next().value);
       this.arrange();
     }
   }
@@ -86,7 +92,7 @@ export class Gallery {
   arriving(name) {
     const mark = make("span", { className: "mark" });
     const frame = make("div", { className: "picture" }, mark);
-    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "still arriving"));
+    const caption = make("div", { className: "caption" }, make("strong", { title: name }, name), make("span", {}, "not complete yet"));
     return { item: make("li", { className: "arriving" }, frame, caption), frame, mark, number: 0 };
   }
 
@@ -107,7 +113,7 @@ export class Gallery {
         { className: "caption" },
         make("strong", {}, name),
         make("span", {}, `${size(receipt.bytes)}, ${sender(receipt)}`),
-        make("span", {}, moment(receipt.received_at)),
+        when(receipt.received_at),
       ),
     );
     button.addEventListener("click", () => open(arrival));

@@ -22,7 +22,9 @@ export class Inputs {
     setInterval(() => this.settle(), 1000);
   }
 
-  clear() {
+  /** A new connection. open: names of the inputs that are open now. */
+  clear(open) {
+    if (!open.includes(this.selected)) this.selected = null;
     this.rows.forEach(({ row }) => row.remove());
     this.rows.clear();
     this.note();
@@ -39,7 +41,8 @@ export class Inputs {
     entry.row.classList.toggle("over", state === "ended");
     if (state === "ended") this.body.append(entry.row);
     this.badge(entry);
-    if (this.selected === null || (state === "open" && this.rows.get(this.selected)?.state !== "open")) this.select(input);
+    const closed = this.rows.has(this.selected) && this.rows.get(this.selected).state !== "open";
+    if (this.selected === null || (state === "open" && closed)) this.select(input);
     this.note();
   }
 
@@ -81,7 +84,7 @@ export class Inputs {
   }
 
   add(name) {
-    const radio = make("input", { type: "radio", name: "input", value: name });
+    const radio = make("input", { type: "radio", name: "input", value: name, checked: name === this.selected });
     radio.addEventListener("change", () => this.select(name));
     const about = make("small");
     const badge = make("span", { className: "badge" });

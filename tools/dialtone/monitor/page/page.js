@@ -52,19 +52,39 @@ export function duration(seconds) {
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit" });
 
-export const timeOfDay = (seconds) => clock.format(new Date(seconds * 1000));
-
-/** A moment as people here write it: the time where it is of today, the day before it otherwise. */
-export function moment(seconds) {
-  if (!known(seconds)) return NONE;
+/** The date of a moment; null where there is none: strangers may sign with any number. */
+function dateOf(seconds) {
   const date = new Date(seconds * 1000);
-  const today = day.format(date) === day.format(new Date());
-  return today ? `today ${clock.format(date)}` : `${day.format(date)} ${clock.format(date)}`;
+  return known(seconds) && known(date.getTime()) ? date : null;
 }
 
+/** A moment as people here write it: `today` before the time, or the date where it is of another day. */
+export function moment(seconds, today = "today ") {
+  const date = dateOf(seconds);
+  if (!date) return NONE;
+  const isToday = day.format(date) === day.format(new Date());
+  return `${isToday ? today : `${day.format(date)} `}${clock.format(date)}`;
+}
+
+/** An element with that; it stays right when the day is over. */
+export function when(seconds, today = "today ") {
+  const date = dateOf(seconds);
+  const set = { data: { at: seconds, today }, title: utc(seconds), dateTime: date ? date.toISOString() : "" };
+  return make("time", set, moment(seconds, today));
+}
+
+setInterval(() => {
+  for (const element of document.querySelectorAll("time[data-at]")) {
+    say(element, moment(Number(element.dataset.at), element.dataset.today));
+  }
+}, 60000);
+
 /** The same to the second in UTC. */
-export const utc = (seconds) =>
-  known(seconds) ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : NONE;
+export function utc(seconds) {
+  const date = dateOf(seconds);
+  if (!date) return known(seconds) ? `a time no calendar has (${seconds} s)` : NONE;
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
 
 /** A request to the daemon; the JSON of the answer. Throws an Error with a sentence. */
 export async function ask(path, { method = "GET", body, headers = {} } = {}) {

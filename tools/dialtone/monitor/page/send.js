@@ -54,10 +54,12 @@ export class SendForm {
     const profile = this.profiles.find(({ name }) => name === byId("profile").value);
     if (!profile) return;
     const line = ({ number, net_bps: bps, snr_db: snr }) => `${number}: ${rate(bps)}, ${figure(snr, "dB")}`;
+    const chosen = this.listed === profile.name ? byId("speed").value : "default"; // still, after a reconnection
+    this.listed = profile.name;
     const usual = profile.speeds[profile.default_speed - 1];
     byId("speed").replaceChildren(
       make("option", { value: "default" }, `${line(usual)} (usual)`),
-      ...profile.speeds.map((speed) => make("option", { value: String(speed.number) }, line(speed))),
+      ...profile.speeds.map((speed) => make("option", { value: String(speed.number), selected: String(speed.number) === chosen }, line(speed))),
     );
   }
 

@@ -3,8 +3,10 @@
 import { byId, duration, figure, known, make, say, size } from "./page.js";
 
 const KEPT = 100;
+const QUIET_MS = 15000; // without a packet, after which the daemon, too, says that it is incomplete
 const STATES = {
   arriving: ["active", "Arriving"],
+  quiet: ["waiting", "Incomplete"],
   locked: ["waiting", "Locked"],
   complete: ["good", "Complete"],
   refused: ["bad", "Refused"],
@@ -30,13 +32,12 @@ export class Transfers {
     const needed = event.needed ?? row.needed;
     const share = event.state === "complete" ? 1 : needed > 0 ? Math.min(have / needed, 1) : null;
     const moved = event.state === "arriving" && row.have !== have;
-    if (moved) row.last = performance.now();
+    row.last = performance.now();
     Object.assign(row, { have, needed, state: event.state });
-    const [state, text] = STATES[event.state] ?? ["", event.state];
-    row.badge.dataset.state = state;
-    say(row.badge, text);
-    say(row.name, event.name || `Transfer ${event.transfer}`);
-    row.name.title = `${event.name ?? ""} transfer ${event.transfer}`.trim();
+    this.badge(row);
+    row.called = event.name || row.called; // what is refused has no name any more
+    say(row.name, row.called || `Transfer ${event.transfer}`);
+    row.name.title = `${row.called} transfer ${event.transfer}`.trim();
     row.item.toggleAttribute("data-done", event.state === "complete");
     row.item.toggleAttribute("data-failed", event.state === "refused");
     row.bar.value = share ?? 0;
@@ -48,6 +49,7 @@ export class Transfers {
     say(row.reason, event.reason ?? "");
     row.reason.hidden = !event.reason;
     if (row.state !== "arriving") row.ended ??= performance.now();
+    else row.ended = null; // its key was found, or it goes on
     this.time(row);
     if (this.list.firstElementChild !== row.item && (moved || row.fresh)) this.list.prepend(row.item);
     row.fresh = false;
@@ -65,7 +67,7 @@ export class Transfers {
       item: part("li", "item"), name: part("strong"), badge: part("span", "badge"),
       bar: make("progress", { max: 1, value: 0, aria: { label: `Progress of transfer ${transfer}` } }),
       packets: part("span"), share: part("span", "number"), about: part("span"), time: part("span", "number"),
-      reason: part("p", "reason"), first: performance.now(), last: performance.now(), fresh: true,
+      reason: part("p", "reason"), first: performance.now(), last: performance.now(), fresh: true, called: "",
     };
     row.item.append(
       make("div", { className: "top" }, row.name, row.badge), row.bar,
@@ -77,7 +79,21 @@ export class Transfers {
   }
 
   tick() {
-    for (const row of this.rows.values()) if (row.state === "arriving") this.time(row);
+    for (const row of this.rows.values()) {
+      if (row.state === "arriving" && performance.now() - row.last > QUIET_MS) {
+        row.state = "quiet";
+        row.ended = row.last;
+        this.badge(row);
+        this.note();
+      }
+      if (row.state === "arriving") this.time(row);
+    }
+  }
+
+  badge(row) {
+    const [state, text] = STATES[row.state] ?? ["", row.state];
+    row.badge.dataset.state = state;
+    say(row.badge, text);
   }
 
   /** For how long it has been coming, or came, as far as this page has seen it. */
