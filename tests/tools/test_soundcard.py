@@ -1,6 +1,11 @@
 """What the sound card's parts do without a sound card."""
 
+import re
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +21,8 @@ from dialtone.soundcard.playback import Playback
 
 import modem
 from framing.packet import Packet
+
+from .daemon import until
 
 
 @pytest.mark.parametrize("length", [1, 3, 5, 1000])
@@ -93,6 +100,18 @@ DEVICES = [
 )  # fmt: skip
 def test_a_word_means_one_device(word, playing, number):
     assert find(word, DEVICES, playing).number == number
+
+
+def test_a_card_that_was_plugged_in_again_has_another_number():
+    """ALSA numbers cards as they come, and PortAudio names their devices by that."""
+    before = "USB Audio: #1 (hw:3,0)"
+    assert find(before, DEVICES, playing=False).name == "USB Audio: #1 (hw:1,0)"
+    with pytest.raises(Failure, match="no sound device"):
+        find("USB Audio: #1 (hw:3,1)", DEVICES, playing=False)
+    twice = [*DEVICES, device(6, "USB Audio: #1 (hw:2,0)")]
+    with pytest.raises(Failure, match="any of these"):
+        find(before, twice, playing=False)
+    assert find("USB Audio: #1 (hw:2,0)", twice, playing=False).number == 6
 
 
 @pytest.mark.parametrize(
@@ -203,6 +222,53 @@ def test_words_of_a_command_are_parted_as_by_a_shell():
     for broken in ("", "  ", "rig 'a"):
         with pytest.raises(Failure):
             words_of(broken)
+
+
+SWITCH = """
+import os, sys, time
+with open(sys.argv[1], "a") as log:
+    print(sys.argv[2], file=log, flush=True)
+    while sys.argv[2] == "off" and not os.path.exists(sys.argv[1] + " closed"):
+        time.sleep(0.01)
+    print("done", file=log)
+"""
+SENDING = """
+import signal, sys
+from dialtone.errors import Terminated
+from dialtone.output import Output
+from dialtone.ptt import PushToTalk
+try:
+    with PushToTalk([sys.executable, *sys.argv[1:3]], Output()):
+        print("sending", flush=True)
+        if sys.argv[3] == "sends":
+            signal.pause()
+except Terminated:
+    sys.exit(143)
+"""
+
+
+@pytest.mark.parametrize("doing", ["sends", "ends"])
+def test_a_terminal_that_closes_leaves_no_transmitter_on(tmp_path, doing):
+    """A shell that ends and its terminal both say so; the second time the switch is at work."""
+    script, log = tmp_path / "switch.py", tmp_path / "log"
+    script.write_text(SWITCH)
+    words = [sys.executable, "-c", SENDING, script, log, doing]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as sender:
+        assert sender.stdout.readline() == b"sending\n"
+        if doing == "sends":
+            sender.send_signal(signal.SIGHUP)
+        until(lambda: log.read_text() == "on\ndone\noff\n")
+        sender.send_signal(signal.SIGHUP)
+        until(lambda: not is_pending(signal.SIGHUP, sender.pid))
+        Path(f"{log} closed").touch()
+        assert sender.wait(30) == (143 if doing == "sends" else 0)
+    assert log.read_text() == "on\ndone\noff\ndone\n"
+
+
+def is_pending(number: int, pid: int) -> bool:
+    """Whether a signal has not reached a process yet."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"ShdPnd:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
 def packet(number: int, k: int, esi: int) -> Packet:
