@@ -168,8 +168,11 @@ class TransferSpool:
     def changed_at(self) -> float:
         """When something was stored here last [s since 1970]; 0 where nothing is here."""
         try:
+            times = []
             with os.scandir(self._folder) as entries:
-                times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):  # another process goes on with it
+                        times.append(entry.stat(follow_symlinks=False).st_mtime)
             return max([self._folder.stat().st_mtime, *times])
         except FileNotFoundError:
             return 0.0

@@ -269,6 +269,18 @@ def test_a_transfer_that_is_dropped_while_its_key_is_tried(kit, tmp_path):
     assert inbox.pending() == []
 
 
+def test_keys_are_not_tried_for_what_was_dropped(kit, tmp_path):
+    """Strangers can begin any number of transfers; to try the keys on one takes a second."""
+    later = Later()
+    inbox = framing.Inbox(tmp_path, kit.unlocked(), opener=later)
+    for _ in range(20):
+        kit.receive(inbox, list(kit.send(kit.noise(60_000), key=kit.locked))[:20])
+    assert len(later.waiting) == 20
+    assert len(inbox.tidy(86400, 3)) == 17
+    assert list(inbox.settle()) == []
+    assert [future.cancelled() for future, _ in later.waiting].count(False) == 3
+
+
 def test_text_passphrases_are_normalised(kit, tmp_path):
     outgoing = kit.send(b"x", key=framing.Passphrase("schlüssel", cost=10))
     (received,) = kit.receive(framing.Inbox(tmp_path, kit.unlocked("schlu\u0308ssel")), outgoing)
