@@ -15,6 +15,7 @@ from dialtone.playing import rms_dbfs
 from dialtone.ptt import words_of
 from dialtone.screen import Meters
 from dialtone.soundcard import protocol
+from dialtone.soundcard.capture import Capture, DeviceLostError
 from dialtone.soundcard.devices import Device, find
 from dialtone.soundcard.fifo import Fifo
 from dialtone.soundcard.playback import Playback
@@ -217,6 +218,56 @@ def test_resampling_leaves_enough_for_the_fastest_speed(name, rate):
     assert min(snr_db) > profile.speeds[-1].snr_db + 8
 
 
+class Microphone:
+    """A sound process that says what it is told to: a message, nothing, or an error."""
+
+    def __init__(self, *said) -> None:
+        self.said = list(said)
+
+    def devices(self) -> list[Device]:
+        return [device(0, "card", inputs=1, default=True)]
+
+    def open(self, device, playing, rates, channels):
+        return {"rate": rates[0], "channels": channels}
+
+    def receive(self, timeout_s):
+        """The first thing comes late, as the pipe takes less than one message."""
+        if not timeout_s and len(self.said) > 1 and self.said[0] is None:
+            return None
+        self.said = [each for each in self.said if each is not None]
+        if not self.said:
+            return None
+        if isinstance(self.said[0], Exception):
+            raise self.said[0]
+        return self.said.pop(0)
+
+
+def sound(*samples: float) -> tuple[bytes, bytes]:
+    return protocol.SOUND, protocol.COUNTED.pack(0) + np.array(samples, np.float32).tobytes()
+
+
+def test_a_program_that_was_busy_does_not_blame_the_device(monkeypatch):
+    """What came meanwhile waits in a pipe, which may hold less than one message."""
+    seconds = [0.0]
+    monkeypatch.setattr("dialtone.soundcard.capture.time.monotonic", lambda: seconds[0])
+    capture = Capture(None, child=Microphone(None, sound(0.5, 0.25)))
+    seconds[0] = 60.0
+    assert capture.read(0.25)[:, 0].tolist() == [0.5, 0.25]
+    seconds[0] = 61.0
+    assert not len(capture.read(0.25))
+    seconds[0] = 62.0
+    with pytest.raises(DeviceLostError, match="stopped to deliver"):
+        capture.read(0.25)
+
+
+def test_what_was_heard_before_the_device_went_is_heard():
+    gone = DeviceLostError("the sound device is gone: unplugged")
+    capture = Capture(None, child=Microphone(sound(0.5), sound(0.25), gone))
+    assert capture.read(0.25)[:, 0].tolist() == [0.5, 0.25]
+    with pytest.raises(DeviceLostError, match="unplugged"):
+        capture.read(0.25)
+
+
 def test_words_of_a_command_are_parted_as_by_a_shell():
     assert words_of("rig 'a b' $HOME;x") == ["rig", "a b", "$HOME;x"]
     for broken in ("", "  ", "rig 'a"):
@@ -340,6 +391,15 @@ def test_a_missing_portaudio_is_said_with_the_way_out(monkeypatch, tmp_path, dia
     assert answer.code == error["exit_code"] == 4
     assert "PortAudio" in error["error"]
     assert "apt install libportaudio2" in error["hint"]
+
+
+def test_a_library_that_prints_between_the_messages(monkeypatch, tmp_path, dialtone):
+    rubbish = "import os\nos.write(1, b'Cannot connect to server socket')\nos.read(0, 1)\n"
+    (tmp_path / "sounddevice.py").write_text(rubbish)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    answer = dialtone("devices")
+    assert answer.code == 4
+    assert "Traceback" not in answer.err
 
 
 def test_a_sound_process_that_cannot_start_is_said(monkeypatch, tmp_path, dialtone):

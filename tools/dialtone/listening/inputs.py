@@ -62,9 +62,10 @@ class Input:
         """Ask it to end: what it has heard is still read."""
         self._stop.set()
 
-    def join(self, timeout_s: float | None = None) -> None:
-        """Wait for its end."""
-        self._thread.join(timeout_s)
+    def join(self) -> None:
+        """Wait for its end, where it has begun."""
+        if self.alive:
+            self._thread.join()
 
     @property
     def alive(self) -> bool:
@@ -175,22 +176,29 @@ class DeviceInput(Input):
         self._overruns_told_s = -_LOSSES_S
 
     def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._listen()
+                self.tried.set()
+                self._stop.wait(self._wait_s)
+                self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+        finally:
+            self.tried.set()  # a fault of the program is for who waits for this to find
+        self._ended()
+
+    def _listen(self) -> None:
+        """Until the device is gone, or it has to stop."""
         from dialtone.soundcard.capture import Capture, DeviceLostError
 
-        while not self._stop.is_set():
-            try:
-                with Capture(self._word, self._rate, self._channels) as capture:
-                    self._record(capture)
-            except Failure as failure:
-                if not self._known:
-                    self.failure = failure
-                self._gone(failure.sentence)
-            except DeviceLostError as error:
-                self._gone(str(error))
-            self.tried.set()
-            self._stop.wait(self._wait_s)
-            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
-        self._ended()
+        try:
+            with Capture(self._word, self._rate, self._channels) as capture:
+                self._record(capture)
+        except Failure as failure:
+            if not self._known:
+                self.failure = failure
+            self._gone(failure.sentence)
+        except DeviceLostError as error:
+            self._gone(str(error))
 
     def _record(self, capture: "Capture") -> None:
         if not self._known:
