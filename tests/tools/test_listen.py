@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from dialtone.__main__ import run
-from dialtone.listening.arrivals import arrivals
+from dialtone.listening.arrivals import arrivals, hooked
 
 import framing
 import modem
@@ -174,6 +174,16 @@ def test_a_log_that_cannot_be_written_is_no_end(recordings, data, tmp_path):
     assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
 
 
+def test_a_fault_at_the_very_end_is_no_success(listen, monkeypatch):
+    def fail(_):
+        raise RuntimeError("a fault that was asked for")
+
+    monkeypatch.setattr(framing.Inbox, "close", fail)
+    daemon = listen()
+    assert daemon.end() != 0
+    assert not daemon.events("stopped")
+
+
 def hook_script(tmp_path: Path, body: str) -> str:
     script = tmp_path / "hook.py"
     script.write_text(f"import json, os, sys\n{body}\n")
@@ -276,6 +286,21 @@ def test_killed_at_twenty_moments_of_one_transfer(listen, key, tmp_path, sealed)
     assert arrival.file.read_bytes() == data
     assert len({event["folder"] for event in received}) == 1
     assert whole(tmp_path / "in") == ["big.bin", "receipt.json"]
+
+
+def test_a_start_reads_only_what_the_hook_has_not_seen(tmp_path, monkeypatch):
+    """In the inbox of a year are more receipts than fit into memory."""
+    for number in range(5):
+        folder = tmp_path / f"2026010{number}T000000Z_00000000"
+        folder.mkdir()
+        (folder / "receipt.json").write_text('{"file": "x"}')
+        if number in (1, 3):
+            (folder / ".hook").touch()
+    read = []
+    loads = json.loads
+    monkeypatch.setattr("json.loads", lambda text: read.append(text) or loads(text))
+    found = [arrival.folder.name[:8] for arrival in hooked(tmp_path)]
+    assert (found, len(read)) == (["20260101", "20260103"], 2)
 
 
 def test_arrivals_and_what_is_none(listen, recordings, tmp_path):

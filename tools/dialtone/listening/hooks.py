@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from dialtone.errors import Failure
-from dialtone.listening.arrivals import HOOK, RECEIPT, Arrival, arrivals
+from dialtone.listening.arrivals import HOOK, RECEIPT, Arrival, hooked
 from dialtone.listening.journal import INFO, WARNING, Journal
 
 _FIELDS = ("transfer", "bytes", "sha256", "media", "protection", "input")
@@ -78,9 +78,8 @@ class Hooks:
 
     def start(self, folder: Path) -> None:
         """Begin, with what an earlier run left undone in this inbox."""
-        for arrival in reversed(arrivals(folder)):
-            if (arrival.folder / HOOK).exists():
-                self.add(arrival)
+        for arrival in hooked(folder):
+            self.add(arrival)
         self._thread.start()
 
     def add(self, arrival: Arrival) -> None:
@@ -90,13 +89,17 @@ class Hooks:
     def finish(self) -> None:
         """Run what waits, then end."""
         self._queue.put(None)
-        self._thread.join()
+        self._join()
 
     def stop(self) -> None:
         """End now: what runs is asked to end, what waits is for the next start."""
         self._stop.set()
         self._queue.put(None)
-        self._thread.join()
+        self._join()
+
+    def _join(self) -> None:
+        if self._thread.is_alive():  # and not asked to end before it has begun
+            self._thread.join()
 
     def _run(self) -> None:
         while (arrival := self._queue.get()) is not None and not self._stop.is_set():

@@ -106,7 +106,8 @@ class Intake:
         if not wait:
             self._given_up.set()
         self._packets.close()
-        self._thread.join()
+        if self.alive:
+            self._thread.join()
 
     @property
     def alive(self) -> bool:
@@ -121,10 +122,11 @@ class Intake:
         while True:
             for caught in self._packets.take(_TAKE_S):
                 self._take(caught)
-            self._settle()
             now = time.monotonic()
-            if now >= self._retry_s and (self._waiting or not self._resumed):
-                self._retry()
+            if now >= self._retry_s:
+                self._settle()
+                if self._waiting or not self._resumed:
+                    self._retry()
             self._tell_progress(now)
             if now - self._tidied_s >= _TIDY_S:
                 self._tidied_s = now
@@ -293,6 +295,7 @@ class Intake:
         try:
             dropped = self._inbox.tidy(self._keep_s, _UNFINISHED_MAX)
         except StorageError as error:
+            self._resumed = False  # it is tried again, until it is well
             self._fail(error)
             return
         for progress in dropped:
