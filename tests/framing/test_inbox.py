@@ -304,6 +304,25 @@ def failing_write(room):
     return write
 
 
+@pytest.mark.parametrize("broken", ["00000.block", "00001-*.packets"])
+def test_a_bad_sector_costs_what_is_in_it(kit, tmp_path, broken):
+    data = kit.noise(1_500_000)
+    packets = list(kit.send(data, packet_bytes=1053, repair=0.1))
+    inbox = framing.Inbox(tmp_path)
+    kit.receive(inbox, packets[:1250])
+    (path,) = (tmp_path / ".dialtone").glob(f"*/{broken}")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # nobody can read what is at 0: that is an I/O error
+    with pytest.raises(OSError, match="Input/output error"):
+        path.read_bytes()
+    inbox = framing.Inbox(tmp_path)
+    (progress,) = inbox.pending()
+    assert 0 < progress.have < 1250
+    if broken == "00000.block":
+        (received,) = kit.receive(inbox, packets)
+        assert received.path.read_bytes() == data
+
+
 @pytest.mark.parametrize("room", [0, 100, 350, 5000, 20_100, 20_500, 60_000])
 def test_a_full_disk_leaves_nothing_half_written(kit, tmp_path, monkeypatch, room):
     data = kit.noise(20_000)
