@@ -1,5 +1,6 @@
 """The daemon as a process: what it receives, what it says, how it ends."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -172,6 +173,37 @@ def test_a_log_that_cannot_be_written_is_no_end(recordings, data, tmp_path):
     daemon.hear((recordings / "plain.wav").read_bytes())
     daemon.end()
     assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
+
+
+def test_a_log_that_nobody_reads_is_no_end(recordings, data, tmp_path):
+    """It is kept, within bounds, until somebody does."""
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(reader, bytes(4096))
+    daemon = Daemon(tmp_path / "in", log=pipe)
+    try:
+        daemon.hear((recordings / "plain.wav").read_bytes() + bytes(100_000))
+        until(lambda: (tmp_path / "in").exists() and arrivals(tmp_path / "in"))
+        said = bytearray()
+
+        def reads():
+            with contextlib.suppress(BlockingIOError):
+                said.extend(os.read(reader, 1 << 16))
+            return b'"event": "received"' in said
+
+        until(reads)
+        assert bytes(said).strip(b"\0").startswith(b'{"event": "listening"')
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(reader, bytes(4096))
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 143
+    finally:
+        daemon.kill()
+        os.close(reader)
 
 
 def test_a_fault_at_the_very_end_is_no_success(listen, monkeypatch):
