@@ -279,6 +279,23 @@ def test_a_hook_that_was_broken_off_is_run_again(listen, recordings, tmp_path):
     assert whole(tmp_path / "in") == ["file.bin", "receipt.json"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_when_all_inputs_have_ended(listen, recordings, number, code, tmp_path):
+    """Only the hook is waited for: it is broken off, and not left behind."""
+    begun = tmp_path / "begun"
+    body = f"import time\nopen({str(begun)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)"
+    daemon = listen("--exec", hook_script(tmp_path, body))
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    daemon.close()
+    pid = until(lambda: begun.exists() and begun.read_text())
+    # The daemon's own thread and that of the hook.
+    until(lambda: len(list(Path(f"/proc/{daemon.pid}/task").iterdir())) == 2)
+    daemon.signal(number)
+    assert daemon.wait() == code
+    assert "broken off" in only(daemon.events("hook"))["text"]
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_a_hook_that_takes_too_long_is_ended(listen, recordings, tmp_path):
     body = "import time\nprint('begun', flush=True)\ntime.sleep(1000)"
     daemon = listen("--exec", hook_script(tmp_path, body), "--exec-limit", 1)

@@ -24,6 +24,7 @@ from pathlib import Path
 from dialtone.errors import Failure
 from dialtone.listening.arrivals import HOOK, RECEIPT, Arrival, hooked
 from dialtone.listening.journal import INFO, WARNING, Journal
+from dialtone.listening.worker import Worker
 
 _FIELDS = ("transfer", "bytes", "sha256", "media", "protection", "input")
 _SAID_MAX = 2000  # bytes of what the command says that go to the log, the last ones
@@ -74,7 +75,7 @@ class Hooks:
         self._journal = journal
         self._queue: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
+        self._thread = Worker(self._run, "hooks")
 
     def start(self, folder: Path) -> None:
         """Begin, with what an earlier run left undone in this inbox."""
@@ -89,17 +90,13 @@ class Hooks:
     def finish(self) -> None:
         """Run what waits, then end."""
         self._queue.put(None)
-        self._join()
+        self._thread.await_end()
 
     def stop(self) -> None:
         """End now: what runs is asked to end, what waits is for the next start."""
         self._stop.set()
         self._queue.put(None)
-        self._join()
-
-    def _join(self) -> None:
-        if self._thread.is_alive():  # and not asked to end before it has begun
-            self._thread.join()
+        self._thread.await_end()
 
     def _run(self) -> None:
         while (arrival := self._queue.get()) is not None and not self._stop.is_set():

@@ -20,6 +20,7 @@ from dialtone.listening.journal import ERROR, WARNING, Journal
 from dialtone.listening.meters import Meter
 from dialtone.listening.packets import Caught, Packets
 from dialtone.listening.polled import Polled
+from dialtone.listening.worker import Worker
 from dialtone.output import count
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Input:
         self._signal: Signal | None = None  # that was told last
         self._lost = 0
         self._lost_told_s = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"input {name}", daemon=True)
+        self._thread = Worker(self._run, f"input {name}")
 
     def start(self) -> None:
         """Begin to listen."""
@@ -64,8 +65,7 @@ class Input:
 
     def join(self) -> None:
         """Wait for its end, where it has begun."""
-        if self.alive:
-            self._thread.join()
+        self._thread.await_end()
 
     @property
     def alive(self) -> bool:

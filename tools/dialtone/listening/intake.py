@@ -18,6 +18,7 @@ from dialtone.errors import sentence
 from dialtone.listening.arrivals import Arrival, Arrivals, Source, arrival, arrived
 from dialtone.listening.journal import ERROR, INFO, WARNING, Journal
 from dialtone.listening.packets import Caught, Packets
+from dialtone.listening.worker import Worker
 from dialtone.opening import Opening
 from dialtone.output import count, duration, size
 from dialtone.pictures import shown_name
@@ -95,7 +96,7 @@ class Intake:
         self._begun = Latest[str](_KNOWN_MAX)
         self._refused = Latest[tuple[str, str]](_KNOWN_MAX)
         self._given_up = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._thread = Worker(self._run, "inbox")
 
     def start(self) -> None:
         """Begin."""
@@ -106,8 +107,7 @@ class Intake:
         if not wait:
             self._given_up.set()
         self._packets.close()
-        if self.alive:
-            self._thread.join()
+        self._thread.await_end()
 
     @property
     def alive(self) -> bool:
