@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -245,6 +246,39 @@ def test_without_room_for_a_sound_process(tmp_path, hub, monkeypatch):
     assert device.alive  # it tries again
     device.stop()
     device.join()
+
+
+def test_a_device_that_comes_later_is_one_input(hub, watcher, monkeypatch):
+    """Asked for by a part of its name, it is known by all of it; nothing is left that is lost."""
+    capture = MagicMock(sample_rate=8000, channels=1, overruns=0)
+    capture.device.name = "USB Audio"
+    capture.read.return_value = np.zeros((0, 1), np.float32)
+    capture.__enter__.return_value = capture
+    opened = MagicMock(side_effect=[Failure("not there"), capture])
+    monkeypatch.setattr("dialtone.soundcard.capture.Capture", opened)
+    device = DeviceInput("usb", None, None, Journal(Output(), hub, silent=True), Packets())
+    device.start()
+    told = Told(watcher)
+    until(lambda: [e for e in told.of("input") if e["state"] == "open"])
+    device.stop()
+    device.join()
+    states = [(event["input"], event["state"]) for event in told.of("input")]
+    assert states[:3] == [("usb", "lost"), ("usb", "ended"), ("USB Audio", "open")]
+
+
+def test_a_hook_that_cannot_be_run_waits_for_the_next_start(hub, watcher, tmp_path):
+    folder = tmp_path / "20260101T000000Z_00000000"
+    folder.mkdir()
+    (folder / "receipt.json").write_text('{"file": "x"}')
+    (folder / ".hook").touch()
+    journal = Journal(Output(), hub, silent=True)
+    for command in ("no-such-program-anywhere", "true"):
+        runner = hooks.Hooks((command,), 10.0, journal)
+        runner.start(tmp_path)
+        runner.finish()
+    codes = [event["fields"]["code"] for event in Told(watcher).of("log")]
+    assert codes == [None, 0]
+    assert not (folder / ".hook").exists()
 
 
 def test_a_station_that_is_stopped_before_it_has_begun(tmp_path, hub):

@@ -5,8 +5,9 @@
     DIALTONE_SENDER   who signed it, by the name known here; empty where nobody known did
     DIALTONE_TRANSFER, _BYTES, _SHA256, _MEDIA, _PROTECTION, _INPUT    of the receipt
 
-A mark in the arrival's folder is taken away when the command has ended, however. One that the
-daemon's end prevented or broke off is run at the next start: at least once for each arrival.
+A mark in the arrival's folder is taken away when the command has ended, however. One that could not
+be run, or that the daemon's end prevented or broke off, is run at the next start: at least once for
+each arrival.
 """
 
 import contextlib
@@ -105,7 +106,7 @@ class Hooks:
                     (arrival.folder / HOOK).unlink()
 
     def _ran(self, arrival: Arrival) -> bool:
-        """Run it once; False where the daemon's end broke it off."""
+        """Run it once; False where it could not be, or the daemon's end broke it off."""
         what = arrival.folder.name
         facts: dict[str, object] = {"folder": what, "file": arrival.file.name}
         begun = time.monotonic()
@@ -122,10 +123,10 @@ class Hooks:
         except OSError as error:
             reason = error.strerror or str(error)
             self._journal.tell(
-                "hook", f"the command for {what} cannot be run: {reason}", WARNING, **facts,
-                code=None, reason=reason,
+                "hook", f"the command for {what} cannot be run: {reason}; it is tried again at the "
+                "next start", WARNING, **facts, code=None, reason=reason,
             )  # fmt: skip
-            return True
+            return False
         said = self._watch(process, begun + self._limit_s)
         broken_off = self._stop.is_set() and process.poll() is None
         late = not broken_off and process.poll() is None

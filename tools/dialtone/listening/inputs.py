@@ -202,6 +202,8 @@ class DeviceInput(Input):
 
     def _record(self, capture: "Capture") -> None:
         if not self._known:
+            if self._away:  # under the word that it was asked for by
+                self._tell("ended")
             self.name = self._word = capture.device.name
             self._meter = Meter(self._hub, self.name)
             self._known = True
