@@ -184,10 +184,12 @@ class Inbox:
     def settle(self) -> Iterator[Outcome]:
         """What became of transfers whose keys have been tried in the opener meanwhile."""
         for key, tried in list(self._trying.items()):
-            if not tried[1].done():
-                continue
-            outcome = self._advance(key) if key in self._transfers else None
-            if self._trying.get(key) is tried:  # of a header that is not wanted any more
+            header, trying = tried
+            outcome = self._advance(key) if key in self._transfers and trying.done() else None
+            incoming = self._transfers.get(key)
+            wanted = incoming is not None and incoming.to_open == header
+            if self._trying.get(key) is tried and not wanted:
+                trying.cancel()  # of what strangers begin and is dropped, any number may wait
                 del self._trying[key]
             if outcome is not None:
                 yield outcome

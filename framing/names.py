@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterator
 
@@ -22,11 +23,14 @@ _BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 def safe_name(name: str) -> str:
     """The base name without anything that could surprise; "received" where nothing is left.
 
-    At most 255 bytes of UTF-8 (NFC) even with " (9999)" put before its extension.
+    What the file system's encoding does not know becomes "_". At most 255 bytes of UTF-8 (NFC)
+    even with " (9999)" put before its extension.
     """
     base = name.replace("\\", "/").rsplit("/", 1)[-1][:_READ_MAX]
     base = unicodedata.normalize("NFC", base)
     kept = "".join(c for c in base if unicodedata.category(c) not in _BAD_CATEGORIES)
+    encoding = sys.getfilesystemencoding()
+    kept = kept.encode(encoding, "replace").decode(encoding)  # with "?", which is forbidden
     kept = "".join("_" if c in _FORBIDDEN else c for c in kept)
     kept = _shorten(kept.lstrip(". ").rstrip(". "))
     if kept.split(".", 1)[0].rstrip().upper() in _RESERVED:

@@ -15,6 +15,7 @@ delivers holds a lock on ROOT: several processes may receive into one folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -32,6 +33,7 @@ _NUMBERS = {name: number for number, name in _OBJECT_NAMES.items()}
 _CRC_BYTES = 4
 _MEMORY = "delivered"
 _OVER = ".over"
+_NOT_THERE = (errno.ENOENT, errno.EIO)  # a bad sector costs what is in it, and may be sent again
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
@@ -168,8 +170,11 @@ class TransferSpool:
     def changed_at(self) -> float:
         """When something was stored here last [s since 1970]; 0 where nothing is here."""
         try:
+            times = []
             with os.scandir(self._folder) as entries:
-                times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):  # another process goes on with it
+                        times.append(entry.stat(follow_symlinks=False).st_mtime)
             return max([self._folder.stat().st_mtime, *times])
         except FileNotFoundError:
             return 0.0
@@ -242,10 +247,9 @@ class TransferSpool:
                     parsed = packet.parse(data)
                     if parsed and parsed[:3] == (self.transfer, key.number, key.k):
                         yield parsed
-        except FileNotFoundError:
-            return
         except OSError as error:
-            raise StorageError.of("cannot read the spool", error) from error
+            if error.errno not in _NOT_THERE:
+                raise StorageError.of("cannot read the spool", error) from error
 
     def drop(self, key: ObjectKey) -> None:
         """Forget the packets of one object. What cannot be removed goes with the transfer."""
@@ -282,9 +286,9 @@ class TransferSpool:
         """A block, or None where the disk gives nothing or something else back."""
         try:
             data = self._block_path(number).read_bytes()
-        except FileNotFoundError:
-            return None
         except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
             raise StorageError.of("cannot read the spool", error) from error
         intact = crc32(data[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "big") == data[:_CRC_BYTES]
         return data[_CRC_BYTES:] if intact else None

@@ -269,6 +269,18 @@ def test_a_transfer_that_is_dropped_while_its_key_is_tried(kit, tmp_path):
     assert inbox.pending() == []
 
 
+def test_keys_are_not_tried_for_what_was_dropped(kit, tmp_path):
+    """Strangers can begin any number of transfers; to try the keys on one takes a second."""
+    later = Later()
+    inbox = framing.Inbox(tmp_path, kit.unlocked(), opener=later)
+    for _ in range(20):
+        kit.receive(inbox, list(kit.send(kit.noise(60_000), key=kit.locked))[:20])
+    assert len(later.waiting) == 20
+    assert len(inbox.tidy(86400, 3)) == 17
+    assert list(inbox.settle()) == []
+    assert [future.cancelled() for future, _ in later.waiting].count(False) == 3
+
+
 def test_text_passphrases_are_normalised(kit, tmp_path):
     outgoing = kit.send(b"x", key=framing.Passphrase("schlüssel", cost=10))
     (received,) = kit.receive(framing.Inbox(tmp_path, kit.unlocked("schlu\u0308ssel")), outgoing)
@@ -290,6 +302,25 @@ def failing_write(room):
         return count
 
     return write
+
+
+@pytest.mark.parametrize("broken", ["00000.block", "00001-*.packets"])
+def test_a_bad_sector_costs_what_is_in_it(kit, tmp_path, broken):
+    data = kit.noise(1_500_000)
+    packets = list(kit.send(data, packet_bytes=1053, repair=0.1))
+    inbox = framing.Inbox(tmp_path)
+    kit.receive(inbox, packets[:1250])
+    (path,) = (tmp_path / ".dialtone").glob(f"*/{broken}")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # nobody can read what is at 0: that is an I/O error
+    with pytest.raises(OSError, match="Input/output error"):
+        path.read_bytes()
+    inbox = framing.Inbox(tmp_path)
+    (progress,) = inbox.pending()
+    assert 0 < progress.have < 1250
+    if broken == "00000.block":
+        (received,) = kit.receive(inbox, packets)
+        assert received.path.read_bytes() == data
 
 
 @pytest.mark.parametrize("room", [0, 100, 350, 5000, 20_100, 20_500, 60_000])

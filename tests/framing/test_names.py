@@ -1,5 +1,8 @@
 """Names from strangers."""
 
+import os
+import subprocess
+import sys
 import unicodedata
 
 import pytest
@@ -68,3 +71,16 @@ def test_files_stay_in_the_folder(kit, tmp_path, name, monkeypatch):
     (received,) = kit.receive(framing.Inbox(folder), kit.send(b"data", name=name))
     assert received.path.parent == folder
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_the_file_system_cannot_write():
+    """A stranger's name has to be a name wherever it comes to; here with ASCII alone."""
+    ascii_only = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    script = (
+        "import sys; from framing.names import safe_name\n"
+        "print(sys.getfilesystemencoding(), safe_name('\\xe9t\\xe9 \\u4e2d.png'))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | ascii_only, capture_output=True, check=True
+    ).stdout
+    assert said == b"ascii _t_ _.png\n"

@@ -1,7 +1,9 @@
 """What must not stay for ever: unfinished transfers, and what is known of finished ones."""
 
+import contextlib
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,23 @@ def test_a_clock_that_jumps_drops_nothing(tmp_path, old, monkeypatch):
     inbox, *_ = old
     assert inbox.tidy(6 * DAY_S, 10) == []
     assert framing.Inbox(tmp_path).tidy(6 * DAY_S, 10) == []
+
+
+def test_what_another_process_goes_on_with_stays(tmp_path, old, monkeypatch):
+    """It replaces the packets by the block that they make, just when their age is asked for."""
+    inbox, *_ = old
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def overtaken(folder):
+        with scandir(folder) as entries:
+            found = list(entries)
+        for entry in found:
+            Path(entry.path).unlink()
+        yield found
+
+    monkeypatch.setattr("framing.spool.os.scandir", overtaken)
+    assert inbox.tidy(6 * DAY_S, 10) == []
 
 
 def test_of_too_many_those_with_the_fewest_packets_go(kit, tmp_path):

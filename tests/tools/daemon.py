@@ -90,9 +90,13 @@ class Daemon:
 
     def end(self) -> int:
         """No more sound; the exit code."""
+        self.close()
+        return self.wait()
+
+    def close(self) -> None:
+        """No more sound."""
         os.close(self._writing)
         self._writing = -1
-        return self.wait()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -116,5 +120,4 @@ class Daemon:
             self.signal(signal.SIGKILL)
             self.wait()
         if self._writing >= 0:
-            os.close(self._writing)
-            self._writing = -1
+            self.close()

@@ -1,5 +1,6 @@
 """The daemon as a process: what it receives, what it says, how it ends."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from dialtone.__main__ import run
-from dialtone.listening.arrivals import arrivals
+from dialtone.listening.arrivals import arrivals, hooked
 
 import framing
 import modem
@@ -174,6 +175,47 @@ def test_a_log_that_cannot_be_written_is_no_end(recordings, data, tmp_path):
     assert only(arrivals(tmp_path / "in")).file.read_bytes() == data
 
 
+def test_a_log_that_nobody_reads_is_no_end(recordings, data, tmp_path):
+    """It is kept, within bounds, until somebody does."""
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(reader, bytes(4096))
+    daemon = Daemon(tmp_path / "in", log=pipe)
+    try:
+        daemon.hear((recordings / "plain.wav").read_bytes() + bytes(100_000))
+        until(lambda: (tmp_path / "in").exists() and arrivals(tmp_path / "in"))
+        said = bytearray()
+
+        def reads():
+            with contextlib.suppress(BlockingIOError):
+                said.extend(os.read(reader, 1 << 16))
+            return b'"event": "received"' in said
+
+        until(reads)
+        assert bytes(said).strip(b"\0").startswith(b'{"event": "listening"')
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(reader, bytes(4096))
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 143
+    finally:
+        daemon.kill()
+        os.close(reader)
+
+
+def test_a_fault_at_the_very_end_is_no_success(listen, monkeypatch):
+    def fail(_):
+        raise RuntimeError("a fault that was asked for")
+
+    monkeypatch.setattr(framing.Inbox, "close", fail)
+    daemon = listen()
+    assert daemon.end() != 0
+    assert not daemon.events("stopped")
+
+
 def hook_script(tmp_path: Path, body: str) -> str:
     script = tmp_path / "hook.py"
     script.write_text(f"import json, os, sys\n{body}\n")
@@ -237,6 +279,23 @@ def test_a_hook_that_was_broken_off_is_run_again(listen, recordings, tmp_path):
     assert whole(tmp_path / "in") == ["file.bin", "receipt.json"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_when_all_inputs_have_ended(listen, recordings, number, code, tmp_path):
+    """Only the hook is waited for: it is broken off, and not left behind."""
+    begun = tmp_path / "begun"
+    body = f"import time\nopen({str(begun)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)"
+    daemon = listen("--exec", hook_script(tmp_path, body))
+    daemon.hear((recordings / "plain.wav").read_bytes())
+    daemon.close()
+    pid = until(lambda: begun.exists() and begun.read_text())
+    # The daemon's own thread and that of the hook.
+    until(lambda: len(list(Path(f"/proc/{daemon.pid}/task").iterdir())) == 2)
+    daemon.signal(number)
+    assert daemon.wait() == code
+    assert "broken off" in only(daemon.events("hook"))["text"]
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_a_hook_that_takes_too_long_is_ended(listen, recordings, tmp_path):
     body = "import time\nprint('begun', flush=True)\ntime.sleep(1000)"
     daemon = listen("--exec", hook_script(tmp_path, body), "--exec-limit", 1)
@@ -276,6 +335,21 @@ def test_killed_at_twenty_moments_of_one_transfer(listen, key, tmp_path, sealed)
     assert arrival.file.read_bytes() == data
     assert len({event["folder"] for event in received}) == 1
     assert whole(tmp_path / "in") == ["big.bin", "receipt.json"]
+
+
+def test_a_start_reads_only_what_the_hook_has_not_seen(tmp_path, monkeypatch):
+    """In the inbox of a year are more receipts than fit into memory."""
+    for number in range(5):
+        folder = tmp_path / f"2026010{number}T000000Z_00000000"
+        folder.mkdir()
+        (folder / "receipt.json").write_text('{"file": "x"}')
+        if number in (1, 3):
+            (folder / ".hook").touch()
+    read = []
+    loads = json.loads
+    monkeypatch.setattr("json.loads", lambda text: read.append(text) or loads(text))
+    found = [arrival.folder.name[:8] for arrival in hooked(tmp_path)]
+    assert (found, len(read)) == (["20260101", "20260103"], 2)
 
 
 def test_arrivals_and_what_is_none(listen, recordings, tmp_path):

@@ -1,11 +1,14 @@
 """The station in this process: streams, what the hub is told, partial pictures, the unit file."""
 
+import errno
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -17,14 +20,17 @@ from dialtone.listen import ListenOptions, parse_address
 from dialtone.listening import hooks
 from dialtone.listening.arrivals import arrivals
 from dialtone.listening.hub import Hub
+from dialtone.listening.inputs import DeviceInput
 from dialtone.listening.journal import Journal
 from dialtone.listening.packets import Caught, Packets
 from dialtone.listening.station import Inputs, Station
-from dialtone.listening.unit import quoted
 from dialtone.opening import Opening, OpenOptions
 from dialtone.output import Output
 
-from .daemon import until
+import framing
+from framing.errors import StorageError
+
+from .daemon import DEADLINE_S, until
 
 PHOTO = Path(__file__).parents[2] / "tools/dialtone/data/photo.png"
 
@@ -222,6 +228,120 @@ def test_a_fault_in_a_thread_ends_the_whole():
             faults.wait(0)
 
 
+def test_an_input_that_has_a_fault_holds_up_nobody(hub, monkeypatch):
+    """Whoever starts a station waits for its devices, and has to learn of the fault."""
+
+    def fail(*_):
+        raise RuntimeError("a fault that was asked for")
+
+    monkeypatch.setattr("dialtone.soundcard.capture.Capture", fail)
+    device = DeviceInput("x", None, None, Journal(Output(), hub, silent=True), Packets())
+    with listen._Faults() as faults:
+        device.start()
+        assert device.tried.wait(DEADLINE_S)
+        device.join()
+        with pytest.raises(RuntimeError, match="asked for"):
+            faults.wait(0)
+
+
+def test_without_room_for_a_sound_process(tmp_path, hub, monkeypatch):
+    """It is a device that cannot be opened, at a start and later."""
+
+    def refuse(*_, **__):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("dialtone.soundcard.child.subprocess.Popen", refuse)
+    journal = Journal(Output(), hub, silent=True)
+    device = DeviceInput("x", None, None, journal, Packets())
+    device.start()
+    assert device.tried.wait(DEADLINE_S)
+    assert "temporarily unavailable" in device.failure.sentence
+    assert device.alive  # it tries again
+    device.stop()
+    device.join()
+
+
+def test_a_device_that_comes_later_is_one_input(hub, watcher, monkeypatch):
+    """Asked for by a part of its name, it is known by all of it; nothing is left that is lost."""
+    capture = MagicMock(sample_rate=8000, channels=1, overruns=0)
+    capture.device.name = "USB Audio"
+    capture.read.return_value = np.zeros((0, 1), np.float32)
+    capture.__enter__.return_value = capture
+    opened = MagicMock(side_effect=[Failure("not there"), capture])
+    monkeypatch.setattr("dialtone.soundcard.capture.Capture", opened)
+    device = DeviceInput("usb", None, None, Journal(Output(), hub, silent=True), Packets())
+    device.start()
+    told = Told(watcher)
+    until(lambda: [e for e in told.of("input") if e["state"] == "open"])
+    device.stop()
+    device.join()
+    states = [(event["input"], event["state"]) for event in told.of("input")]
+    assert states[:3] == [("usb", "lost"), ("usb", "ended"), ("USB Audio", "open")]
+
+
+def test_a_hook_that_cannot_be_run_waits_for_the_next_start(hub, watcher, tmp_path):
+    folder = tmp_path / "20260101T000000Z_00000000"
+    folder.mkdir()
+    (folder / "receipt.json").write_text('{"file": "x"}')
+    (folder / ".hook").touch()
+    journal = Journal(Output(), hub, silent=True)
+    for command in ("no-such-program-anywhere", "true"):
+        runner = hooks.Hooks((command,), 10.0, journal)
+        runner.start(tmp_path)
+        runner.finish()
+    codes = [event["fields"]["code"] for event in Told(watcher).of("log")]
+    assert codes == [None, 0]
+    assert not (folder / ".hook").exists()
+
+
+def test_a_station_that_is_stopped_before_it_has_begun(tmp_path, hub):
+    """As by SIGTERM while it looks for what an earlier run left."""
+    journal = Journal(Output(), hub, silent=True)
+    hook = hooks.Hooks(("true",), 1.0, journal)
+    opening = Opening(OpenOptions(), Output())
+    Station(tmp_path, opening, journal, Inputs(("x",), True), 86400.0, hook).stop()
+
+
+def storage(told):
+    return [e["fields"]["state"] for e in told.of("log") if e["fields"]["event"] == "storage"]
+
+
+def test_a_disk_that_fails_while_nothing_waits_is_well_again(station, watcher, monkeypatch):
+    tidy, told = framing.Inbox.tidy, Told(watcher)
+
+    def fail_once(*arguments):
+        monkeypatch.setattr(framing.Inbox, "tidy", tidy)
+        raise StorageError("the disk is away")
+
+    monkeypatch.setattr(framing.Inbox, "tidy", fail_once)
+    monkeypatch.setattr("dialtone.listening.intake._TIDY_S", 0.0)
+    until(lambda: storage(told) == ["failing", "well"])
+
+
+def test_one_transfer_that_cannot_be_opened_holds_up_no_other(
+    station, watcher, recordings, monkeypatch
+):
+    """Of one the key fits, but what it opens cannot be stored; another waits in memory."""
+    put = framing.Inbox.put
+
+    def fail(*_):
+        raise StorageError("the disk is away")
+
+    def fail_once(*arguments):
+        monkeypatch.setattr(framing.Inbox, "put", put)
+        fail()
+
+    monkeypatch.setattr(framing.Inbox, "settle", fail)
+    monkeypatch.setattr(framing.Inbox, "put", fail_once)
+    samples, rate = soundfile.read(recordings / "plain.wav", dtype="float32")
+    stream = station.open_stream("line", rate)
+    stream.write(samples)
+    stream.close()
+    told = Told(watcher)
+    until(lambda: told.of("received"), deadline_s=10.0)
+    monkeypatch.undo()
+
+
 def test_the_hub_keeps_what_newcomers_need_and_no_more(hub):
     for number in range(1000):
         hub.tell("input", input=f"browser {number}", state="open")
@@ -263,7 +383,8 @@ def test_the_unit_says_what_was_asked_for(dialtone, tmp_path, key):
     assert words[at:] == ["listen", "--device", "USB 2%", "-d", str(inbox), "--exec",
                           f"{shutil.which('true')} 'a b'", "--exec-limit", "300", "--keep", "7",
                           "--passphrase-file", str(key)]  # fmt: skip
-    assert f"ReadWritePaths={quoted(str(inbox))}" in unit
+    # Only in command lines $ means something, and is doubled where it does not.
+    assert f'ReadWritePaths="{tmp_path}/in 100%% $x"' in unit
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "SupplementaryGroups=audio",
                  "Restart=always", "PrivateNetwork=yes", "MemoryMax=600M"):  # fmt: skip
         assert line in unit.splitlines()

@@ -234,9 +234,11 @@ def test_a_damaged_contact_costs_itself(be, dialtone, send, receive, tmp_path):
     secret = be("ann")
     contacts = tmp_path / ".ann" / "contacts"
     (contacts / "dave.key").write_text("dialtone-key-abc\n")
+    (contacts / "erin.key").symlink_to("/proc/self/mem")  # an I/O error, as of a bad disk
     answer = dialtone("key", "list")
     assert answer.code == 0
     assert "dave.key: " in answer.err
+    assert "the key erin: input/output error" in answer.err
     assert ANN.fingerprint in answer.err + answer.out
     assert receive(sound, "--identity-passphrase-file", secret)["signed_by"] == "bob"
 

@@ -1,7 +1,12 @@
 """What the sound card's parts do without a sound card."""
 
 import io
+import re
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +17,7 @@ from dialtone.playing import rms_dbfs
 from dialtone.ptt import words_of
 from dialtone.screen import Meters, Screen
 from dialtone.soundcard import protocol
+from dialtone.soundcard.capture import Capture, DeviceLostError
 from dialtone.soundcard.devices import Device, find
 from dialtone.soundcard.fifo import Fifo
 from dialtone.soundcard.playback import Playback
@@ -20,6 +26,8 @@ from rich.console import Console
 import framing
 import modem
 from framing.packet import Packet
+
+from .daemon import until
 
 
 @pytest.mark.parametrize("length", [1, 3, 5, 1000])
@@ -97,6 +105,18 @@ DEVICES = [
 )  # fmt: skip
 def test_a_word_means_one_device(word, playing, number):
     assert find(word, DEVICES, playing).number == number
+
+
+def test_a_card_that_was_plugged_in_again_has_another_number():
+    """ALSA numbers cards as they come, and PortAudio names their devices by that."""
+    before = "USB Audio: #1 (hw:3,0)"
+    assert find(before, DEVICES, playing=False).name == "USB Audio: #1 (hw:1,0)"
+    with pytest.raises(Failure, match="no sound device"):
+        find("USB Audio: #1 (hw:3,1)", DEVICES, playing=False)
+    twice = [*DEVICES, device(6, "USB Audio: #1 (hw:2,0)")]
+    with pytest.raises(Failure, match="any of these"):
+        find(before, twice, playing=False)
+    assert find("USB Audio: #1 (hw:2,0)", twice, playing=False).number == 6
 
 
 @pytest.mark.parametrize(
@@ -202,11 +222,108 @@ def test_resampling_leaves_enough_for_the_fastest_speed(name, rate):
     assert min(snr_db) > profile.speeds[-1].snr_db + 8
 
 
+class Microphone:
+    """A sound process that says what it is told to: a message, nothing, or an error."""
+
+    def __init__(self, *said) -> None:
+        self.said = list(said)
+
+    def devices(self) -> list[Device]:
+        return [device(0, "card", inputs=1, default=True)]
+
+    def open(self, device, playing, rates, channels):
+        return {"rate": rates[0], "channels": channels}
+
+    def receive(self, timeout_s):
+        """The first thing comes late, as the pipe takes less than one message."""
+        if not timeout_s and len(self.said) > 1 and self.said[0] is None:
+            return None
+        self.said = [each for each in self.said if each is not None]
+        if not self.said:
+            return None
+        if isinstance(self.said[0], Exception):
+            raise self.said[0]
+        return self.said.pop(0)
+
+
+def sound(*samples: float) -> tuple[bytes, bytes]:
+    return protocol.SOUND, protocol.COUNTED.pack(0) + np.array(samples, np.float32).tobytes()
+
+
+def test_a_program_that_was_busy_does_not_blame_the_device(monkeypatch):
+    """What came meanwhile waits in a pipe, which may hold less than one message."""
+    seconds = [0.0]
+    monkeypatch.setattr("dialtone.soundcard.capture.time.monotonic", lambda: seconds[0])
+    capture = Capture(None, child=Microphone(None, sound(0.5, 0.25)))
+    seconds[0] = 60.0
+    assert capture.read(0.25)[:, 0].tolist() == [0.5, 0.25]
+    seconds[0] = 61.0
+    assert not len(capture.read(0.25))
+    seconds[0] = 62.0
+    with pytest.raises(DeviceLostError, match="stopped to deliver"):
+        capture.read(0.25)
+
+
+def test_what_was_heard_before_the_device_went_is_heard():
+    gone = DeviceLostError("the sound device is gone: unplugged")
+    capture = Capture(None, child=Microphone(sound(0.5), sound(0.25), gone))
+    assert capture.read(0.25)[:, 0].tolist() == [0.5, 0.25]
+    with pytest.raises(DeviceLostError, match="unplugged"):
+        capture.read(0.25)
+
+
 def test_words_of_a_command_are_parted_as_by_a_shell():
     assert words_of("rig 'a b' $HOME;x") == ["rig", "a b", "$HOME;x"]
     for broken in ("", "  ", "rig 'a"):
         with pytest.raises(Failure):
             words_of(broken)
+
+
+SWITCH = """
+import os, sys, time
+with open(sys.argv[1], "a") as log:
+    print(sys.argv[2], file=log, flush=True)
+    while sys.argv[2] == "off" and not os.path.exists(sys.argv[1] + " closed"):
+        time.sleep(0.01)
+    print("done", file=log)
+"""
+SENDING = """
+import signal, sys
+from dialtone.errors import Terminated
+from dialtone.output import Output
+from dialtone.ptt import PushToTalk
+try:
+    with PushToTalk([sys.executable, *sys.argv[1:3]], Output()):
+        print("sending", flush=True)
+        if sys.argv[3] == "sends":
+            signal.pause()
+except Terminated:
+    sys.exit(143)
+"""
+
+
+@pytest.mark.parametrize("doing", ["sends", "ends"])
+def test_a_terminal_that_closes_leaves_no_transmitter_on(tmp_path, doing):
+    """A shell that ends and its terminal both say so; the second time the switch is at work."""
+    script, log = tmp_path / "switch.py", tmp_path / "log"
+    script.write_text(SWITCH)
+    words = [sys.executable, "-c", SENDING, script, log, doing]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as sender:
+        assert sender.stdout.readline() == b"sending\n"
+        if doing == "sends":
+            sender.send_signal(signal.SIGHUP)
+        until(lambda: log.read_text() == "on\ndone\noff\n")
+        sender.send_signal(signal.SIGHUP)
+        until(lambda: not is_pending(signal.SIGHUP, sender.pid))
+        Path(f"{log} closed").touch()
+        assert sender.wait(30) == (143 if doing == "sends" else 0)
+    assert log.read_text() == "on\ndone\noff\ndone\n"
+
+
+def is_pending(number: int, pid: int) -> bool:
+    """Whether a signal has not reached a process yet."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"ShdPnd:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
 def packet(number: int, k: int, esi: int) -> Packet:
@@ -278,6 +395,15 @@ def test_a_missing_portaudio_is_said_with_the_way_out(monkeypatch, tmp_path, dia
     assert answer.code == error["exit_code"] == 4
     assert "PortAudio" in error["error"]
     assert "apt install libportaudio2" in error["hint"]
+
+
+def test_a_library_that_prints_between_the_messages(monkeypatch, tmp_path, dialtone):
+    rubbish = "import os\nos.write(1, b'Cannot connect to server socket')\nos.read(0, 1)\n"
+    (tmp_path / "sounddevice.py").write_text(rubbish)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    answer = dialtone("devices")
+    assert answer.code == 4
+    assert "Traceback" not in answer.err
 
 
 def test_a_sound_process_that_cannot_start_is_said(monkeypatch, tmp_path, dialtone):

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 from itertools import islice
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_an_empty_stdin_is_no_signal(start, tmp_path):
     _, said = receiver.communicate(b"", timeout=DEADLINE_S)
     assert receiver.returncode == 1
     assert b"no Dialtone signal" in said
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_without_standard_streams(recordings, tmp_path, closed):
+    """As some programs start others. No file that is written may take their place."""
+    sound = "-" if "<&-" in closed else f"'{recordings / 'plain.wav'}'"
+    command = f"exec '{sys.executable}' -m dialtone receive {sound} -d '{tmp_path / 'in'}' {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, check=False, timeout=DEADLINE_S)
+    assert b"fault" not in done.stderr
+    assert done.returncode == (1 if "<&-" in closed else 0)
+    assert sound == "-" or names(tmp_path / "in") == ["file.bin"]
 
 
 def test_timeout_on_a_silent_pipe(start, tmp_path):

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType, TracebackType
 
 from dialtone.errors import ExitCode, Failure, Terminated, interrupted, translated
@@ -20,6 +21,7 @@ _DEBUG = "DIALTONE_DEBUG"  # set in the environment to see the traceback of an i
 def main() -> None:
     """Run the command line and leave with its exit code."""
     sys.excepthook = _internal_fault
+    _open_closed()
     gc.set_threshold(_GC_THRESHOLD)
     # The matrices here are small: more threads would only wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -64,6 +66,14 @@ def _sound_on_stdout(arguments: Sequence[str]) -> bool:
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _open_closed() -> None:
+    """Where stdin, stdout or stderr is closed, the next file would be it, to be written into by
+    every program that is started from here."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  to the very end
 
 
 def _silence_stdout() -> None:

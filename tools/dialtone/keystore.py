@@ -155,8 +155,8 @@ class Contact:
 class Keystore:
     """All keys below one folder, which is made when the first is stored.
 
-    damaged  takes the failure for each stored file that is damaged, where all are gone through;
-             with None they raise it
+    damaged  takes the failure for each stored file that is damaged or cannot be read, where all are
+             gone through; with None they raise it
     Methods raise OSError, and Failure where the file that is asked for is damaged.
     """
 
@@ -249,6 +249,12 @@ class Keystore:
                 if self._damaged is None:
                     raise
                 self._damaged(failure)
+                continue
+            except OSError as error:
+                if self._damaged is None:
+                    raise
+                reason = (error.strerror or type(error).__name__).lower()
+                self._damaged(Failure(f"the key {name}: {reason}"))
                 continue
             if found is not None:
                 yield found

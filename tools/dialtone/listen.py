@@ -100,7 +100,9 @@ def _run(station: "Station", journal: "Journal", faults: "_Faults", forever: boo
         station.start()
         while forever or not station.ended:
             faults.wait(_LOOK_S)
+            journal.flush()
         station.finish()
+        faults.wait(0.0)
         journal.tell("stopped", "all inputs have ended")
     except (KeyboardInterrupt, Terminated) as ending:
         journal.tell("stopping", "asked to stop: what was heard is stored first")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,16 @@ class Output:
     def draws(self) -> bool:
         """Whether somebody looks at a terminal, on which things can move."""
         return not self.as_json and sys.stderr.isatty()
+
+    @property
+    def takes(self) -> bool:
+        """Whether what is said now is taken at once; a pipe that nobody reads takes nothing."""
+        waiting = select.poll()
+        try:
+            waiting.register(self._events if self.as_json else sys.stderr, select.POLLOUT)
+        except (OSError, ValueError):  # no file
+            return True
+        return bool(waiting.poll(0))
 
     def say(self, sentence: str = "") -> None:
         """Print a sentence for people."""

@@ -62,6 +62,8 @@ class PushToTalk:
         self._off(failing=kind is not None)
 
     def _off(self, failing: bool) -> None:
+        if self._hangup is not None:  # nor does a terminal that closes now, or says so again
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             with HeldSignals():  # a second Ctrl-C does not leave the transmitter on
                 self._run("off")
@@ -105,4 +107,6 @@ def _has_file(stream: Any) -> bool:
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
+    # A shell that ends says it, and so does the terminal: the second time would break off the end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise Terminated

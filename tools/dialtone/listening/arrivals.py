@@ -72,6 +72,13 @@ def arrivals(folder: Path) -> list[Arrival]:
     return [found for path in _folders(folder) if (found := arrival(path)) is not None]
 
 
+def hooked(folder: Path) -> list[Arrival]:
+    """Those of which the command of --exec has not ended, the oldest first. In an inbox of months
+    no other receipt is read."""
+    marked = [path for path in _folders(folder) if os.path.lexists(path / HOOK)]
+    return [found for path in reversed(marked) if (found := arrival(path)) is not None]
+
+
 def arrived(folder: Path, most: int) -> list[str]:
     """Numbers of the transfers that were received into an inbox last, at most so many."""
     return [path.name.split("_")[1][:8] for path in islice(_folders(folder), most)]

@@ -5,8 +5,9 @@
     DIALTONE_SENDER   who signed it, by the name known here; empty where nobody known did
     DIALTONE_TRANSFER, _BYTES, _SHA256, _MEDIA, _PROTECTION, _INPUT    of the receipt
 
-A mark in the arrival's folder is taken away when the command has ended, however. One that the
-daemon's end prevented or broke off is run at the next start: at least once for each arrival.
+A mark in the arrival's folder is taken away when the command has ended, however. One that could not
+be run, or that the daemon's end prevented or broke off, is run at the next start: at least once for
+each arrival.
 """
 
 import contextlib
@@ -22,8 +23,9 @@ import time
 from pathlib import Path
 
 from dialtone.errors import Failure
-from dialtone.listening.arrivals import HOOK, RECEIPT, Arrival, arrivals
+from dialtone.listening.arrivals import HOOK, RECEIPT, Arrival, hooked
 from dialtone.listening.journal import INFO, WARNING, Journal
+from dialtone.listening.worker import Worker
 
 _FIELDS = ("transfer", "bytes", "sha256", "media", "protection", "input")
 _SAID_MAX = 2000  # bytes of what the command says that go to the log, the last ones
@@ -74,13 +76,12 @@ class Hooks:
         self._journal = journal
         self._queue: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
+        self._thread = Worker(self._run, "hooks")
 
     def start(self, folder: Path) -> None:
         """Begin, with what an earlier run left undone in this inbox."""
-        for arrival in reversed(arrivals(folder)):
-            if (arrival.folder / HOOK).exists():
-                self.add(arrival)
+        for arrival in hooked(folder):
+            self.add(arrival)
         self._thread.start()
 
     def add(self, arrival: Arrival) -> None:
@@ -90,13 +91,13 @@ class Hooks:
     def finish(self) -> None:
         """Run what waits, then end."""
         self._queue.put(None)
-        self._thread.join()
+        self._thread.await_end()
 
     def stop(self) -> None:
         """End now: what runs is asked to end, what waits is for the next start."""
         self._stop.set()
         self._queue.put(None)
-        self._thread.join()
+        self._thread.await_end()
 
     def _run(self) -> None:
         while (arrival := self._queue.get()) is not None and not self._stop.is_set():
@@ -105,7 +106,7 @@ class Hooks:
                     (arrival.folder / HOOK).unlink()
 
     def _ran(self, arrival: Arrival) -> bool:
-        """Run it once; False where the daemon's end broke it off."""
+        """Run it once; False where it could not be, or the daemon's end broke it off."""
         what = arrival.folder.name
         facts: dict[str, object] = {"folder": what, "file": arrival.file.name}
         begun = time.monotonic()
@@ -122,10 +123,10 @@ class Hooks:
         except OSError as error:
             reason = error.strerror or str(error)
             self._journal.tell(
-                "hook", f"the command for {what} cannot be run: {reason}", WARNING, **facts,
-                code=None, reason=reason,
+                "hook", f"the command for {what} cannot be run: {reason}; it is tried again at the "
+                "next start", WARNING, **facts, code=None, reason=reason,
             )  # fmt: skip
-            return True
+            return False
         said = self._watch(process, begun + self._limit_s)
         broken_off = self._stop.is_set() and process.poll() is None
         late = not broken_off and process.poll() is None

@@ -20,6 +20,7 @@ from dialtone.listening.journal import ERROR, WARNING, Journal
 from dialtone.listening.meters import Meter
 from dialtone.listening.packets import Caught, Packets
 from dialtone.listening.polled import Polled
+from dialtone.listening.worker import Worker
 from dialtone.output import count
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Input:
         self._signal: Signal | None = None  # that was told last
         self._lost = 0
         self._lost_told_s = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"input {name}", daemon=True)
+        self._thread = Worker(self._run, f"input {name}")
 
     def start(self) -> None:
         """Begin to listen."""
@@ -62,9 +63,9 @@ class Input:
         """Ask it to end: what it has heard is still read."""
         self._stop.set()
 
-    def join(self, timeout_s: float | None = None) -> None:
-        """Wait for its end."""
-        self._thread.join(timeout_s)
+    def join(self) -> None:
+        """Wait for its end, where it has begun."""
+        self._thread.await_end()
 
     @property
     def alive(self) -> bool:
@@ -175,25 +176,34 @@ class DeviceInput(Input):
         self._overruns_told_s = -_LOSSES_S
 
     def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._listen()
+                self.tried.set()
+                self._stop.wait(self._wait_s)
+                self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+        finally:
+            self.tried.set()  # a fault of the program is for who waits for this to find
+        self._ended()
+
+    def _listen(self) -> None:
+        """Until the device is gone, or it has to stop."""
         from dialtone.soundcard.capture import Capture, DeviceLostError
 
-        while not self._stop.is_set():
-            try:
-                with Capture(self._word, self._rate, self._channels) as capture:
-                    self._record(capture)
-            except Failure as failure:
-                if not self._known:
-                    self.failure = failure
-                self._gone(failure.sentence)
-            except DeviceLostError as error:
-                self._gone(str(error))
-            self.tried.set()
-            self._stop.wait(self._wait_s)
-            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
-        self._ended()
+        try:
+            with Capture(self._word, self._rate, self._channels) as capture:
+                self._record(capture)
+        except Failure as failure:
+            if not self._known:
+                self.failure = failure
+            self._gone(failure.sentence)
+        except DeviceLostError as error:
+            self._gone(str(error))
 
     def _record(self, capture: "Capture") -> None:
         if not self._known:
+            if self._away:  # under the word that it was asked for by
+                self._tell("ended")
             self.name = self._word = capture.device.name
             self._meter = Meter(self._hub, self.name)
             self._known = True

@@ -18,6 +18,7 @@ from dialtone.errors import sentence
 from dialtone.listening.arrivals import Arrival, Arrivals, Source, arrival, arrived
 from dialtone.listening.journal import ERROR, INFO, WARNING, Journal
 from dialtone.listening.packets import Caught, Packets
+from dialtone.listening.worker import Worker
 from dialtone.opening import Opening
 from dialtone.output import count, duration, size
 from dialtone.pictures import shown_name
@@ -95,7 +96,7 @@ class Intake:
         self._begun = Latest[str](_KNOWN_MAX)
         self._refused = Latest[tuple[str, str]](_KNOWN_MAX)
         self._given_up = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._thread = Worker(self._run, "inbox")
 
     def start(self) -> None:
         """Begin."""
@@ -106,7 +107,7 @@ class Intake:
         if not wait:
             self._given_up.set()
         self._packets.close()
-        self._thread.join()
+        self._thread.await_end()
 
     @property
     def alive(self) -> bool:
@@ -121,10 +122,11 @@ class Intake:
         while True:
             for caught in self._packets.take(_TAKE_S):
                 self._take(caught)
-            self._settle()
             now = time.monotonic()
-            if now >= self._retry_s and (self._waiting or not self._resumed):
-                self._retry()
+            if now >= self._retry_s:
+                self._settle()
+                if self._waiting or not self._resumed:
+                    self._retry()
             self._tell_progress(now)
             if now - self._tidied_s >= _TIDY_S:
                 self._tidied_s = now
@@ -293,6 +295,7 @@ class Intake:
         try:
             dropped = self._inbox.tidy(self._keep_s, _UNFINISHED_MAX)
         except StorageError as error:
+            self._resumed = False  # it is tried again, until it is well
             self._fail(error)
             return
         for progress in dropped:

@@ -9,12 +9,14 @@ import contextlib
 import os
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
 
 from dialtone.listening.hub import Hub
 from dialtone.output import Output, plain
 
 INFO, WARNING, ERROR = "info", "warning", "error"
+_KEPT = 1000  # lines that wait for somebody who reads the log; the oldest are lost
 _JOURNALD = "JOURNAL_STREAM"  # set by systemd, whose log has its own times
 
 
@@ -28,6 +30,7 @@ class Journal:
         self.hub = hub
         self._out = out
         self._lock = threading.Lock()
+        self._waiting: deque[tuple[str, str, dict[str, object]]] = deque(maxlen=_KEPT)
         self._silent = silent
         self._timed = _JOURNALD not in os.environ
 
@@ -38,10 +41,22 @@ class Journal:
         self.hub.tell("log", time=now, level=level, text=sentence, fields={"event": event} | facts)
         if self._silent:
             return
-        # Nobody reads any more, or the disk with the log is full: listening goes on.
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._out.event(event, time=now, level=level, text=sentence, **facts)
-            self._out.say(f"{self._stamp(now)}{sentence}")
+        line = f"{self._stamp(now)}{sentence}"
+        with self._lock:
+            self._waiting.append(
+                (event, line, {"time": now, "level": level, "text": sentence} | facts)
+            )
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what nobody took before: whoever reads the log may be asleep, for good even."""
+        with self._lock:
+            while self._waiting and self._out.takes:
+                event, line, said = self._waiting.popleft()
+                # Nobody reads any more, or the disk with the log is full: listening goes on.
+                with contextlib.suppress(OSError, ValueError):
+                    self._out.event(event, **said)
+                    self._out.say(line)
 
     def _stamp(self, now: float) -> str:
         if not self._timed:

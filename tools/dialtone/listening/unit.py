@@ -101,7 +101,7 @@ def unit(options: ListenOptions, as_json: bool) -> str:
     hook = "\n# The command of --exec has the same rights and no more: widen them for what it does."
     return _UNIT.format(
         after=" network-online.target" if address else "",
-        command=" ".join(map(quoted, [*program, "listen", *words])),
+        command=" ".join(map(_argument, [*program, "listen", *words])),
         user=pwd.getpwuid(os.getuid()).pw_name,
         usage=int(ExitCode.USAGE),
         key=int(ExitCode.KEY),
@@ -186,9 +186,14 @@ def _network(host: str | None) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as systemd reads it back: systemd.syntax(7) quotes, %% and $$."""
-    doubled = word.replace("%", "%%").replace("$", "$$")
+    """A word as systemd reads it back: systemd.syntax(7) quotes and %%."""
     if _PLAIN.fullmatch(word):
         return word
-    escaped = doubled.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = word.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    escaped = escaped.replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def _argument(word: str) -> str:
+    """The same in a command line, and there alone $ means a variable: systemd.service(5)."""
+    return quoted(word.replace("$", "$$"))

@@ -14,6 +14,8 @@ from dialtone.soundcard.devices import find
 
 __all__ = ["Capture", "DeviceLostError"]
 
+_LEAST_S = 0.2  # that a device has to say something after this program was busy with other things
+
 
 class Capture:
     """What a sound device hears, from its opening to `close`; a context manager.
@@ -58,6 +60,7 @@ class Capture:
         self.sample_rate: int = opened["rate"]
         self.overruns = 0
         self._heard = time.monotonic()
+        self._lost: DeviceLostError | None = None
 
     def read(self, timeout_s: float) -> NDArray[np.float32]:
         """What was heard since the last call, (n, channels), full scale 1; n is 0 where nothing
@@ -66,14 +69,21 @@ class Capture:
         timeout_s  to wait for the first sample [s]
         Raises DeviceLostError when the device is gone or has delivered nothing for SILENT_S.
         """
+        if self._lost is not None:
+            raise self._lost
         parts: list[NDArray[np.float32]] = []
-        wait_s = min(timeout_s, max(self._heard + SILENT_S - time.monotonic(), 0.0))
-        while (message := self._child.receive(0.0 if parts else wait_s)) is not None:
-            kind, content = message
-            if kind == protocol.SOUND:
-                (self.overruns,) = protocol.COUNTED.unpack_from(content)
-                parts.append(np.frombuffer(content, np.float32, offset=protocol.COUNTED.size))
-                self._heard = time.monotonic()
+        wait_s = min(timeout_s, max(self._heard + SILENT_S - time.monotonic(), _LEAST_S))
+        try:
+            while (message := self._child.receive(0.0 if parts else wait_s)) is not None:
+                kind, content = message
+                if kind == protocol.SOUND:
+                    (self.overruns,) = protocol.COUNTED.unpack_from(content)
+                    parts.append(np.frombuffer(content, np.float32, offset=protocol.COUNTED.size))
+                    self._heard = time.monotonic()
+        except DeviceLostError as error:
+            if not parts:
+                raise
+            self._lost = error  # what was heard before comes first
         if not parts:
             if time.monotonic() - self._heard >= SILENT_S:
                 raise DeviceLostError("the sound device has stopped to deliver sound")

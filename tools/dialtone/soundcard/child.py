@@ -36,16 +36,25 @@ class Child:
     """
 
     def __init__(self) -> None:
+        """Raises Failure (device) where the system has no room for one more process."""
         command = [sys.executable, "-P", "-m", "dialtone.soundcard.worker"]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if os.environ.get(_DEBUG) else subprocess.DEVNULL,
-            bufsize=0,
-            # Ctrl-C is for the program, which may have something to play to its end.
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if os.environ.get(_DEBUG) else subprocess.DEVNULL,
+                bufsize=0,
+                # Ctrl-C is for the program, which may have something to play to its end.
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Failure(
+                f"the sound process cannot be started: {reason}",
+                "end other programs, or raise the limits of this one",
+                ExitCode.DEVICE,
+            ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
@@ -99,7 +108,10 @@ class Child:
                 data = b""
             if not data:
                 raise DeviceLostError
-            self._waiting.extend(self._messages.process(data))
+            try:
+                self._waiting.extend(self._messages.process(data))
+            except ValueError:  # a library has printed something in between
+                raise DeviceLostError("the sound process cannot be understood") from None
         return self._waiting.popleft()
 
     def send(self, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """Sound devices: what there is, and which of them a word means."""
 
+import re
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ NONE_HINT = (
     "plug one in, or start the sound server (systemctl --user start pipewire wireplumber); "
     "`dialtone devices` shows what there is"
 )
+# PortAudio puts ALSA's number of a card into the names of its devices, as "USB Audio (hw:1,0)".
+_CARD = re.compile(r"\(hw:\d+,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ def devices(with_rates: bool = False) -> list[Device]:
 
 def find(word: str | None, devices: list[Device], playing: bool) -> Device:
     """The device that a word means: its number, its name, or a part of one name only, whatever
-    the case; None means the default one.
+    the case; None means the default one. A name is that of the same device on a card that has
+    another number by now, too.
 
     Raises Failure (device) that lists what there is.
     """
@@ -73,6 +77,7 @@ def find(word: str | None, devices: list[Device], playing: bool) -> Device:
         [device for device in able if device.name == word],
         [device for device in able if device.name.casefold() == word.casefold()],
         [device for device in able if word and word.casefold() in device.name.casefold()],
+        [device for device in able if _unnumbered(device.name) == _unnumbered(word)],
     ):
         if len(same) == 1:
             return same[0]
@@ -84,3 +89,7 @@ def find(word: str | None, devices: list[Device], playing: bool) -> Device:
                 ExitCode.DEVICE,
             )
     raise Failure(f"there is no sound device {word!r} to {deed} with", there, ExitCode.DEVICE)
+
+
+def _unnumbered(name: str) -> str:
+    return _CARD.sub("(hw:,", name)
