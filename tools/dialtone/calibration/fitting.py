@@ -20,6 +20,7 @@ _COVERED = 0.99  # of a band, that has to be measured
 _WEAK = 0.1  # of the median SNR, below which a carrier is weak
 _WEAK_COST_DB, _WEAK_SHARE = 15.0, 0.1  # what these cost at most, and how soon
 _APART_DB = 10.0  # by which a lane is louder in its own channel, for two to be told apart
+_GONE_DB = 40.0  # by which a lane is softer than the other, for it not to arrive
 _SPAN_DB, _EXACT_DB = 100.0, 0.05  # of a margin
 _FAINT = 1e-30
 
@@ -180,16 +181,20 @@ def _lanes(measured: Measurement) -> list[tuple[Heard, NDArray[np.complex128], F
 
 
 def sides(measured: Measurement) -> str:
-    """How the two sides arrive: "mono", "apart", "swapped", "mixed", "left only", "right only"."""
+    """How the two sides arrive: "mono", "apart", "swapped", "mixed", "left only", "right only", or
+    "cancelled", mixed with opposite polarity."""
     if measured.sound.lanes < 2 or len(measured.channels) < 2:
         return "mono"
     level = np.array([[lane.level_db for lane in heard.lanes] for heard in measured.channels])
-    if level.max() - level[:, 1].max() > 2 * _APART_DB:
+    if level.max() - level[:, 1].max() > _GONE_DB:
         return "left only"
-    if level.max() - level[:, 0].max() > 2 * _APART_DB:
+    if level.max() - level[:, 0].max() > _GONE_DB:
         return "right only"
     if min(level[0, 0] - level[0, 1], level[1, 1] - level[1, 0]) >= _APART_DB:
         return "apart"
     if min(level[0, 1] - level[0, 0], level[1, 0] - level[1, 1]) >= _APART_DB:
         return "swapped"
-    return "mixed"
+    gains = np.array([lane.gain for lane in measured.best.lanes])
+    together, alone = np.abs(gains.sum(axis=0)) ** 2, (np.abs(gains) ** 2).sum(axis=0)
+    cancels = together.mean() < 10 ** (-_APART_DB / 10) * alone.mean()
+    return "cancelled" if cancels else "mixed"

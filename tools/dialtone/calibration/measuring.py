@@ -71,6 +71,12 @@ class Heard:
     drift_db: float
     overload: Overload | None
 
+    @property
+    def signal_dbfs(self) -> float:
+        """Level of the test sound alone [dB, rms]: what is heard anyway was heard in silence."""
+        power = 10 ** (self.rms_dbfs / 10) - 10 ** (self.quiet.rms_dbfs / 10)
+        return float(10 * np.log10(max(power, _FAINT)))
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -134,6 +140,14 @@ def measure(recording: NDArray[np.float32], rate: int, sound: TestSound) -> Meas
     late = best.at - round(_EARLY_S * sound.rate)
     delay_s = (place.offset + late * clock) / sound.rate
     return Measurement(sound, place, lines * sound.spacing_hz, level_db, sent, delay_s, channels)
+
+
+def cut_s(measured: Measurement, recording: NDArray[np.float32], rate: int) -> float:
+    """How much of the last measured period came when the recording was over [s]."""
+    sound, place = measured.sound, measured.place
+    last = sound.steps[-1].start + PERIODS * sound.period
+    end = (place.offset + (1 + place.clock_ppm * 1e-6) * last) / sound.rate
+    return max(end - len(recording) / rate, 0.0)
 
 
 def _channel(

@@ -70,7 +70,9 @@ def save(name: str, defaults: Defaults, measured: dict[str, object]) -> Path:
     measured  what the calibration found, for people and later programs to read
     """
     path = path_of(name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
+    home().parent.mkdir(parents=True, exist_ok=True)
+    for folder in (home(), path.parent):
+        folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
     said = {
         "device": name,
         "profile": defaults.profile,
