@@ -38,6 +38,19 @@ def test_half_a_picture_is_drawn_as_here(fitted: tuple[bytes, bytes]) -> None:
         assert max(Image.open(io.BytesIO(drawn)).size) == 640
 
 
+def test_a_picture_that_claims_a_gigabyte_is_a_preview(fitted: tuple[bytes, bytes]) -> None:
+    """16383 x 16383 pixels, for which decoders ask before their size can be looked at."""
+    file = io.BytesIO()
+    Image.open(PHOTO).save(file, "WEBP")
+    data = bytearray(file.getvalue())
+    at = data.index(b"\x9d\x01\x2a") + 3
+    data[at : at + 4] = b"\xff\x3f\xff\x3f"
+    for length in (3000, len(data)):
+        shown = draw(partial(bytes(data[:length]), len(data), fitted[1]))
+        assert shown is not None
+        assert max(Image.open(io.BytesIO(shown)).size) == 640
+
+
 def test_only_pictures_have_previews(fitted: tuple[bytes, bytes]) -> None:
     data, preview = fitted
     assert draw(partial(b"", 1000, preview)) is not None
