@@ -14,8 +14,6 @@ from dialtone.errors import ExitCode, Failure
 from dialtone.output import Output
 from PIL import Image
 
-import modem
-
 from .simulated_loop import SimulatedLoop
 
 
@@ -238,7 +236,12 @@ def test_a_spoilt_file_is_none(text: str) -> None:
     assert store.load("d") is None
 
 
-def test_a_speed_that_is_gone_is_not_taken() -> None:
-    speeds = len(modem.profiles["cable"].speeds)
-    store.save("d", Defaults("cable", speeds + 1, 0.0), {})
+@pytest.mark.parametrize(
+    "change",
+    [{"speed": 62}, {"speed": 4}, {"speed": True}, {"net_bps": 12345.6}, {"net_bps": None}],
+)
+def test_a_speed_of_another_version_is_not_taken(change: dict[str, object]) -> None:
+    path = store.save("d", Defaults("cable", 5, 0.0), {})
+    assert store.load("d") == Defaults("cable", 5, 0.0)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert store.load("d") is None

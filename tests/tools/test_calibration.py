@@ -202,9 +202,15 @@ def test_automatic_gain_is_suspected(sound: TestSound) -> None:
 
 
 def test_drop_outs_are_not_taken_for_clipping(sound: TestSound) -> None:
-    found = measured("dropout=50ms/1s,noise=-60", sound)
-    assert found.best.overload is None
-    assert found.level_db == 0
+    for spec, least, most in (("dropout=50ms/1s", 3, 5), ("dropout=20ms/2s", 1, 3)):
+        found = measured(f"{spec},noise=-60", sound)
+        assert found.best.overload is None
+        assert found.level_db == 0
+        assert least <= found.best.gaps <= most
+        (said,) = judging.judge(found, None, 0).details
+        assert said.startswith(f"the sound drops out {found.best.gaps} time")
+    for spec in ("noise=-25", "agc,noise=-60", "room=300ms,gain=-15", "band=300-3400,noise=-45"):
+        assert measured(spec, sound).best.gaps == 0, spec
 
 
 @pytest.mark.parametrize("mains_hz", [50, 60])

@@ -194,6 +194,7 @@ def _facts(loop: "Loop", calibration: Calibration) -> dict[str, object]:
         "clipped": clips.share if clips else 0.0,
         "clips_from_db": clips.starts_db if clips else None,
         "slips": measured.place.slips,
+        "gaps": heard.gaps,
         "underruns": loop.underruns,
         "overruns": loop.overruns,
         "profile": best.fit.profile.name if best else None,

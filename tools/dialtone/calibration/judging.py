@@ -102,7 +102,7 @@ def _level(measured: Measurement, heard: Heard) -> Iterator[str]:
     whole = heard.gains_db[: clips.clean + 1] if clips else heard.gains_db
     moved = whole[np.isfinite(whole)]
     spread = max(float(np.ptp(moved)) if moved.size else 0.0, heard.drift_db if not clips else 0.0)
-    if spread > _STEADY_DB and not measured.place.slips:
+    if spread > _STEADY_DB and not measured.place.slips and not heard.gaps:
         how = f"{spread:.0f} dB" if spread < _MOST_DB else f"more than {_MOST_DB:.0f} dB"
         yield (
             f"the gain moves by {how} with the sound: switch off automatic gain (AGC), compressors "
@@ -148,6 +148,11 @@ def _way(measured: Measurement, heard: Heard, lost: int) -> Iterator[str]:
         yield (
             f"the sound jumps {count(measured.place.slips, 'time')} within "
             f"{duration(measured.sound.seconds)}: something loses or repeats samples"
+        )
+    elif heard.gaps:
+        yield (
+            f"the sound drops out {count(heard.gaps, 'time')} within some 4 s: a network or a "
+            "radio loses pieces of it"
         )
     if lost:
         yield f"{count(lost, 'over- or underrun')}: the machine is too busy"
