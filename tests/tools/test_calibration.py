@@ -282,6 +282,9 @@ def test_sides() -> None:
         "cancelled": np.repeat(plain @ np.float32([[0.5], [-0.5]]), 2, axis=1),
         "mono": plain.mean(axis=1, keepdims=True),
     }
+    rng = np.random.default_rng(9)
+    hiss = 0.1 * rng.standard_normal(len(plain))
+    ways["right only"] = np.stack((hiss, 0.1 * plain[:, 1]), axis=1).astype(np.float32)
     for wanted, heard in ways.items():
         found = measuring.measure(np.ascontiguousarray(heard), RATE, sound)
         assert found is not None
