@@ -5,9 +5,6 @@
     DIALTONE_SENDER   who signed it, by the name known here; empty where nobody known did
     DIALTONE_TRANSFER, _BYTES, _SHA256, _MEDIA, _PROTECTION, _INPUT    of the receipt
 
-It starts where the daemon was started, not in the arrival's folder: what programs take from where
-they are, as `python -m` does modules, would be a stranger's.
-
 A mark in the arrival's folder is taken away when the command has ended, however. One that the
 daemon's end prevented or broke off is run at the next start: at least once for each arrival.
 """
@@ -113,6 +110,7 @@ class Hooks:
         facts: dict[str, object] = {"folder": what, "file": arrival.file.name}
         begun = time.monotonic()
         try:
+            # Not in the arrival's folder: what `python -m` takes for modules there is a stranger's.
             process = subprocess.Popen(
                 [*self._command, str(arrival.file.absolute())],
                 env=os.environ | environment(arrival),
