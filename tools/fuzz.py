@@ -1,4 +1,5 @@
-"""Gives broken inputs to everything of the frame layer that reads bytes from strangers.
+"""Gives broken inputs to everything that reads bytes from strangers: the frame layer, and what
+draws pictures that are still arriving.
 
     python tools/fuzz.py                              100,000 inputs for all targets: some minutes
     python tools/fuzz.py --inputs 5000000             the whole programme: an hour

@@ -280,11 +280,14 @@ def test_the_preview_never_costs_the_header_its_one_packet(kit, tmp_path):
     assert partial.preview == preview
 
 
-def test_a_reader_that_knows_no_preview_opens_the_rest(kit):
+def test_the_second_reader_finds_the_preview(kit):
     data = kit.noise(3000)
     for key in (kit.plain, kit.clear):
-        with_preview = list(kit.send(data, key=key, preview=kit.noise(32)))
-        assert open_transfer(with_preview).file == data
+        for length in (0, 1, 32, 255):
+            preview = kit.noise(length)
+            sending = kit.send(data, key=key, preview=preview, packet_bytes=1053)
+            read = open_transfer(list(sending))
+            assert (read.file, read.header.preview) == (data, preview)
 
 
 def test_a_longer_preview_counts_as_left_out():

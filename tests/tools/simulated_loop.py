@@ -19,6 +19,7 @@ class SimulatedLoop:
         self.output, self.input = "simulated card", "simulated line"
         self.rate = self.record_rate = rate
         self.lanes = lanes
+        self.tail_s = 1.0
         self.underruns = self.overruns = 0
         self.seconds = 0.0
         self._late_s = late_s

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dialtone import keystore
 from dialtone.calibration import command, store
 from dialtone.calibration.command import CalibrateOptions
 from dialtone.calibration.store import Defaults
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Output
 from PIL import Image
-
-import modem
 
 from .simulated_loop import SimulatedLoop
 
@@ -129,6 +128,49 @@ def test_no_save_leaves_what_was_there(calibrate: Callable[..., list[dict[str, A
     assert sorted(path.parent.iterdir()) == [path]
 
 
+class LateCard(Card):
+    """A way of two and a half seconds; recorded is no more than a sound card's loop would."""
+
+    spec = "noise=-60"
+
+    def __init__(self, output: str | None, source: str | None, rate: int | None) -> None:
+        super().__init__(output, source, rate)
+        self._late_s = 2.5
+
+    def play(self, samples: Any, rate: int, passband_hz: float, meter: Any) -> Any:
+        heard = super().play(samples, rate, passband_hz, meter)
+        return heard[: round((len(samples) / rate + self.tail_s) * self.record_rate)]
+
+
+def test_a_sound_that_comes_back_late_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dialtone.calibration.loop.CardLoop", LateCard)
+    command.calibrate_devices(CalibrateOptions(None, None, None, 0.0, None, False), Output(True))
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (event,) = of_kind(said, "calibrated")
+    assert event["good"]
+    assert event["details"] == []
+    assert event["delay_s"] == pytest.approx(2.5, abs=0.001)
+    assert all(each["arrived"] for each in event["tried"])
+
+
+@pytest.mark.parametrize("what", ["report", "defaults"])
+def test_what_cannot_be_written_costs_nothing_else(
+    calibrate: Callable[..., list[dict[str, Any]]], tmp_path: Path, what: str
+) -> None:
+    report = tmp_path / "no folder" / "report.png" if what == "report" else None
+    if what == "defaults":
+        keystore.home().parent.mkdir(parents=True, exist_ok=True)
+        keystore.home().write_bytes(b"a file, no folder")
+    with pytest.raises(OSError, match=r"no folder|home"):
+        calibrate("noise=-50", report=report)
+    (event,) = of_kind(calibrate.said, "calibrated")  # type: ignore[attr-defined]
+    assert event["good"]
+    assert event["report"] is None
+    assert (event["saved"] is None) == (what == "defaults")
+
+
 def test_people_get_sentences_and_a_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +187,12 @@ def test_people_get_sentences_and_a_table(
         "`dialtone send FILE --device 'usb card'` uses it",
     ):  # fmt: skip
         assert text in said.err
+
+
+def test_the_first_file_of_the_store_is_for_its_owner_alone() -> None:
+    path = store.save("d", Defaults("phone", 1, 0.0), {})
+    folders = (path.parent, keystore.home())
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700]
 
 
 def test_defaults_survive_and_differ_by_device() -> None:
@@ -188,7 +236,12 @@ def test_a_spoilt_file_is_none(text: str) -> None:
     assert store.load("d") is None
 
 
-def test_a_speed_that_is_gone_is_not_taken() -> None:
-    speeds = len(modem.profiles["cable"].speeds)
-    store.save("d", Defaults("cable", speeds + 1, 0.0), {})
+@pytest.mark.parametrize(
+    "change",
+    [{"speed": 62}, {"speed": 4}, {"speed": True}, {"net_bps": 12345.6}, {"net_bps": None}],
+)
+def test_a_speed_of_another_version_is_not_taken(change: dict[str, object]) -> None:
+    path = store.save("d", Defaults("cable", 5, 0.0), {})
+    assert store.load("d") == Defaults("cable", 5, 0.0)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert store.load("d") is None

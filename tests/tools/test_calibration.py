@@ -201,6 +201,18 @@ def test_automatic_gain_is_suspected(sound: TestSound) -> None:
         assert not any("AGC" in each for each in details), spec
 
 
+def test_drop_outs_are_not_taken_for_clipping(sound: TestSound) -> None:
+    for spec, least, most in (("dropout=50ms/1s", 3, 5), ("dropout=20ms/2s", 1, 3)):
+        found = measured(f"{spec},noise=-60", sound)
+        assert found.best.overload is None
+        assert found.level_db == 0
+        assert least <= found.best.gaps <= most
+        (said,) = judging.judge(found, None, 0).details
+        assert said.startswith(f"the sound drops out {found.best.gaps} time")
+    for spec in ("noise=-25", "agc,noise=-60", "room=300ms,gain=-15", "band=300-3400,noise=-45"):
+        assert measured(spec, sound).best.gaps == 0, spec
+
+
 @pytest.mark.parametrize("mains_hz", [50, 60])
 def test_hum(mains_hz: int) -> None:
     rng = np.random.default_rng(3)
@@ -219,6 +231,33 @@ def test_hum_is_said(sound: TestSound) -> None:
     details = judging.judge(measured("gain=-6,noise=-60,hum=-45", sound), None, 0).details
     (said,) = (each for each in details if "hum" in each)
     assert said.startswith("hum at 50 Hz, 15 dB above the noise and 28 dB below the signal")
+    loud = measured("gain=-6,noise=-70,hum=-12", sound)
+    assert loud.best.signal_dbfs == pytest.approx(sound.rms_dbfs() - 6, abs=0.3)
+    (said,) = (each for each in judging.judge(loud, None, 0).details if "hum" in each)
+    assert "and 5 dB above the signal" in said
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("gain=-20,noise=-45", "the noise is only 14 dB below the signal: "),
+        ("gain=-20,noise=-30", "the noise is 1 dB above the signal: "),
+        ("gain=-6,noise=-45", None),
+    ],
+)
+def test_much_noise_is_said(sound: TestSound, spec: str, said: str | None) -> None:
+    details = judging.judge(measured(spec, sound), None, 0).details
+    assert [each for each in details if "noise" in each] == [
+        each for each in details if said and each.startswith(said)
+    ]
+    assert bool(said) == any("noise" in each for each in details)
+
+
+def test_noise_does_not_hide_that_the_sound_is_soft(sound: TestSound) -> None:
+    found = measured("gain=-30,noise=-35", sound)
+    assert found.best.peak_dbfs > -25
+    (said,) = (each for each in judging.judge(found, None, 0).details if "peaks" in each)
+    assert said == "turn the output or the input up: the peaks reach only -30 dBFS"
 
 
 def test_polarity_and_echo(sound: TestSound) -> None:
@@ -240,8 +279,12 @@ def test_sides() -> None:
         "swapped": plain[:, ::-1],
         "left only": np.stack((plain[:, 0], 0.001 * plain[:, 0]), axis=1),
         "mixed": np.repeat(plain.mean(axis=1, keepdims=True), 2, axis=1),
+        "cancelled": np.repeat(plain @ np.float32([[0.5], [-0.5]]), 2, axis=1),
         "mono": plain.mean(axis=1, keepdims=True),
     }
+    rng = np.random.default_rng(9)
+    hiss = 0.1 * rng.standard_normal(len(plain))
+    ways["right only"] = np.stack((hiss, 0.1 * plain[:, 1]), axis=1).astype(np.float32)
     for wanted, heard in ways.items():
         found = measuring.measure(np.ascontiguousarray(heard), RATE, sound)
         assert found is not None
@@ -271,6 +314,28 @@ def test_a_recording_of_another_rate(sound: TestSound) -> None:
     assert names == {"phone", "mp3", "air"}  # the band of `cable` reaches beyond
 
 
+def test_of_two_sides_the_louder_is_judged() -> None:
+    """Both have the same SNR; the softer one does arrive."""
+    sound = TestSound(RATE, 2)
+    plain = SimulatedLoop("noise=-70", lanes=2).play(sound.samples, RATE, 0, silent)
+    for number, balance in enumerate(([1, 0.05], [0.05, 1])):
+        found = measuring.measure(plain * np.float32(balance), RATE, sound)
+        assert found is not None
+        assert found.best is found.channels[number]
+        assert fitting.sides(found) == "apart"
+
+
+def test_a_sound_that_is_switched_on_and_off(sound: TestSound) -> None:
+    """As noise suppression does: no warning of a division, and a number that means something."""
+    heard = SimulatedLoop("noise=-60").play(sound.samples, RATE, 0, silent)
+    heard[np.convolve(heard[:, 0] ** 2, np.ones(2400) / 2400, "same") < 0.001] = 0
+    with np.errstate(all="raise", under="ignore"):
+        found = measuring.measure(heard, RATE, sound)
+    assert found is not None
+    (said,) = (each for each in judging.judge(found, None, 0).details if "gain" in each)
+    assert said.startswith("the gain moves by more than 40 dB with the sound: ")
+
+
 def test_other_sounds_are_not_taken_for_it(sound: TestSound) -> None:
     rng = np.random.default_rng(5)
     time = np.arange(13 * RATE) / RATE
@@ -292,6 +357,10 @@ def test_what_to_say_of_silence() -> None:
     assert judging.unheard(dead).headline == "nothing was heard: is the cable in?"
     noise = (0.001 * rng.standard_normal((RATE, 1))).astype(np.float32)
     assert "only noise of -60 dBFS" in judging.unheard(measuring.silences(noise, RATE)).details[0]
+    hum = 0.1 * np.sin(2 * np.pi * 50 * np.arange(2 * RATE)[:, None] / RATE)
+    loose = (np.tile(noise, (2, 1)) + hum).astype(np.float32)
+    (said,) = judging.unheard(measuring.silences(loose, RATE)).details
+    assert said.startswith("the input hears only hum at 50 Hz, as with a cable that ends nowhere")
 
 
 @pytest.mark.parametrize(
@@ -354,3 +423,33 @@ def test_levels_while_listening(peak: float, limit: float, said: str) -> None:
     assert said in levels.verdict()
     assert levels.seconds == pytest.approx(3)
     assert (levels.facts()["clipped"] > 0) == (peak > limit)
+
+
+@pytest.mark.parametrize(
+    ("level", "hertz", "offset", "said"),
+    [
+        (0.3, 1000, 0.0, "good"),  # a tone to set levels by
+        (0.01, 50, 0.0, "turn the input or the other side up"),  # hum
+        (0.0001, 1000, 0.3, "nothing is heard"),
+        (0.0, 1000, 0.3, "nothing is heard"),
+        (0.02, 440, 0.3, "turn the input or the other side up"),
+        (0.3, 50, 0.2, "good"),
+    ],
+)
+def test_tones_and_offsets_are_no_clipping(
+    level: float, hertz: float, offset: float, said: str
+) -> None:
+    levels = Levels(RATE)
+    time = np.arange(2 * RATE) / RATE
+    levels.add((offset + level * np.sin(2 * np.pi * hertz * time)).astype(np.float32)[:, None])
+    assert said in levels.verdict()
+    assert levels.facts()["clipped"] == 0
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.2])
+def test_a_tone_that_was_cut_off_is_clipping(offset: float) -> None:
+    levels = Levels(RATE)
+    tone = np.clip(np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE), -0.7, 0.7)
+    levels.add((offset + 0.5 * tone).astype(np.float32)[:, None])
+    assert "clip ahead of the input" in levels.verdict()
+    assert levels.facts()["clipped"] == pytest.approx(2 / np.pi * np.arccos(0.7), abs=0.01)

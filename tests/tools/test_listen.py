@@ -253,6 +253,21 @@ def test_the_hook_gets_nasty_names_as_they_are(listen, dialtone, data, tmp_path)
     assert whole(tmp_path / "in") == sorted([name, "receipt.json"])
 
 
+def test_a_hook_takes_no_module_from_the_arrival(listen, dialtone, tmp_path):
+    """Somebody sends a file that is called like a part of Python."""
+    source = tmp_path / "sent" / "json.py"
+    source.parent.mkdir()
+    source.write_text("print('of a stranger')")
+    sent = tmp_path / "sent.wav"
+    assert dialtone("send", "--plain", "-o", sent, source).code == 0
+    daemon = listen("--exec", f"{sys.executable} -m json.tool --help")
+    daemon.hear(sent.read_bytes())
+    assert daemon.end() == 0
+    ended = only(daemon.events("hook"))
+    assert ended["code"] == 0
+    assert ended["output"].startswith("usage: ")
+
+
 def test_a_hook_that_was_broken_off_is_run_again(listen, recordings, tmp_path):
     """kill -9 while it runs; then it runs for the same arrival, once, and not a third time."""
     runs = tmp_path / "runs"

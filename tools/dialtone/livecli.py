@@ -161,12 +161,18 @@ def calibrate(
     level: Annotated[
         float,
         typer.Option(
-            "--level", metavar="DB", help="Loudest sound that is played; 0 is full scale."
+            "--level", metavar="DB", help="Loudest sound that is played, -40 to 0; 0 is full scale."
         ),
     ] = 0.0,
     rate: Annotated[
         int | None,
-        typer.Option("--rate", metavar="HZ", min=8000, max=192000, help="Default: the device's."),
+        typer.Option(
+            "--rate",
+            metavar="HZ",
+            min=8000,
+            max=192000,
+            help="Sample rate of both devices. Default: what each has of its own.",
+        ),
     ] = None,
     report: Annotated[
         Path | None,

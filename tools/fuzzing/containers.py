@@ -22,6 +22,7 @@ from framing.trailer import Part
 PASSPHRASE = b"correct horse"
 NOW = 1_800_000_000
 _BELOW = (105, 179)
+_PREVIEW = bytes(range(1, 31))
 WORDS = b"The quick brown fox jumps over the lazy dog. "
 
 
@@ -175,6 +176,7 @@ def _container(
         signer=identity() if signed else None,
         expires=expires,
         encrypt_first=encrypt_first,
+        preview=_PREVIEW if packet_bytes > 64 else b"",
         repair=0.5,
     )
     packets = tuple(outgoing)

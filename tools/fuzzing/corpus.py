@@ -11,22 +11,23 @@ from types import FrameType
 from typing import Any
 
 import framing
+import imaging
 from fuzzing import Target
 from fuzzing.targets import TARGETS
 
 _BYTES_MAX = 20_000  # of one target
-_FRAMING = str(Path(framing.__file__).parent)
+_WATCHED = (str(Path(framing.__file__).parent), str(Path(imaging.__file__).parent))
 
 Step = tuple[str, int, int]
 
 
 def reached(target: Target, data: bytes) -> set[Step]:
-    """(file, line, next line) of the frame layer that an input runs through."""
+    """(file, line, next line) of the layers below the program that an input runs through."""
     steps: set[Step] = set()
 
     def watch(frame: FrameType, event: str, _: object) -> Any:
         name = frame.f_code.co_filename
-        if not name.startswith(_FRAMING):
+        if not name.startswith(_WATCHED):
             return None
         last = frame.f_lineno
 

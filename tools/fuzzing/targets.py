@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import Target, inboxes, parsers
+from fuzzing import Target, inboxes, parsers, pictures
 
 TARGETS: dict[str, tuple[Target, float]] = {
     "packet": (parsers.packets, 0.24),
@@ -19,4 +19,6 @@ TARGETS: dict[str, tuple[Target, float]] = {
     "transfers": (inboxes.transfers, 0.012),
     "spool": (inboxes.spool, 0.005),
     "memory": (inboxes.memory, 0.005),
+    "beginnings": (pictures.beginnings, 0.01),
+    "previews": (pictures.previews, 0.03),
 }

@@ -21,9 +21,10 @@ from .packets import (
 from .packing import head_bytes, unpack
 from .texts import check_signature, digest
 
-NAME, MEDIA, SIZE, EXPIRES, ENCRYPT_FIRST = 1, 2, 3, 129, 130
+NAME, MEDIA, SIZE, PREVIEW, EXPIRES, ENCRYPT_FIRST = 1, 2, 3, 4, 129, 130
 SIGNATURE, CODE_TABLE = 1, 2
 CHUNK_BYTES, SEALED_CHUNK_BYTES = 65536, 65520
+_METADATA = (NAME, MEDIA, SIZE, PREVIEW, EXPIRES, ENCRYPT_FIRST)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Header:
     size: int | None
     expires: int | None
     encrypt_first: bool
+    preview: bytes
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,11 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
     metadata = suite.open(b"metadata", 0, body[:start], body[start:-32])
     if metadata is None:
         raise RefusedError("metadata that was changed")
-    known = known_fields(fields(metadata), (NAME, MEDIA, SIZE, EXPIRES, ENCRYPT_FIRST))
+    known = known_fields(fields(metadata), _METADATA)
     if known.get(ENCRYPT_FIRST):
         raise RefusedError("a value where none belongs")
     expires = read_number(known[EXPIRES], 8) if EXPIRES in known else None
+    preview = known.get(PREVIEW, b"")
     if expires is not None and now >= expires:
         raise RefusedError("expired")
     return Header(
@@ -105,6 +108,7 @@ def read_header(transfer: bytes, body: bytes, keys: Keys, now: int) -> Header:
         read_number(known[SIZE], 8) if SIZE in known else None,
         expires,
         ENCRYPT_FIRST in known,
+        preview if len(preview) <= 255 else b"",
     )
 
 

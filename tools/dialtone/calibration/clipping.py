@@ -118,8 +118,9 @@ def _gain(heard: Floats, expected: Floats) -> float:
 def _limit(heard: Floats, expected: Floats) -> float | None:
     """The level that the highest peaks stop at, full scale 1; None where they do not."""
     top = np.argsort(np.abs(expected))[-max(round(_TOP * expected.size), 4) :]
-    wanted = _gain(heard, expected) * float(np.abs(expected[top]).sum())
-    if float(heard[top] @ np.sign(expected[top])) > _FOLLOWS * wanted:
+    wanted = _gain(heard, expected) * np.abs(expected[top])
+    # The middle one: where the sound drops out, peaks are missing and the others are whole.
+    if np.median(heard[top] * np.sign(expected[top]) - _FOLLOWS * wanted) > 0:
         return None
     return float(np.median(np.abs(heard[top])))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HINT = "`dialtone devices` shows the devices, `dialtone calibrate --listen` what an input hears"
 _QUIETEST_DB = -40.0
 _TURNS = 3  # of the test sound, as long as sound is lost
+_SPARE_S = 0.5  # recorded beyond the end of a sound that comes back late
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,14 @@ def calibrate(loop: "Loop", level_db: float, out: Output) -> Calibration:
         measured = measuring.measure(recording, loop.record_rate, sound)
         broken = measured is not None and measured.place.slips > 0
         broken |= loop.underruns + loop.overruns > before
-        if not broken or turn == _TURNS - 1:
+        cut_s = 0.0 if measured is None else measuring.cut_s(measured, recording, loop.record_rate)
+        if (not broken and not cut_s) or turn == _TURNS - 1:
             break
-        out.say("sound was lost on the way, as a busy machine does: measuring again")
+        if cut_s:
+            loop.tail_s += cut_s + _SPARE_S
+            out.say("the sound comes back late, and its end is missing: measuring again")
+        else:
+            out.say("sound was lost on the way, as a busy machine does: measuring again")
     if measured is None:
         verdict = judging.unheard(measuring.silences(recording, loop.record_rate))
         for detail in verdict.details:
@@ -113,38 +119,52 @@ def _summary(measured: "Measurement") -> str:
     heard = measured.best
     return (
         f"peaks at {heard.peak_dbfs:.1f} dBFS, noise at {heard.quiet.noise_dbfs:.0f} dBFS, clock "
-        f"{measured.place.clock_ppm:+.1f} ppm, {duration(measured.delay_s)} on the way"
+        f"{measured.place.clock_ppm:+.1f} ppm, {duration(max(measured.delay_s, 0.0))} on the way"
     )
 
 
 def _tell(loop: "Loop", calibration: Calibration, options: CalibrateOptions, out: Output) -> None:
-    """Table, verdict, picture; save it."""
+    """Table, verdict, picture; save it. What cannot be written costs nothing else."""
     verdict = calibration.verdict
     out.table(_table(calibration))
-    if options.report is not None:
-        from dialtone.calibration.picture import draw
-
-        draw(calibration, f"{loop.output} to {loop.input}", options.report)
-    facts = _facts(loop, calibration)
-    saved = None
-    if options.save and calibration.best is not None:
-        from dialtone.calibration import store
-
-        speed = calibration.best.fit.speed
-        level_db = calibration.measured.level_db
-        defaults = store.Defaults(calibration.best.fit.profile.name, speed.number, level_db)
-        saved = store.save(loop.output, defaults, facts)
-    out.event("calibrated", **facts, report=options.report, saved=saved)
     if verdict.good:
         out.say(f"{verdict.headline}.")
     for detail in verdict.details:
         out.say(f"- {detail}")
-    if options.report is not None:
-        out.say(f"the picture is {options.report}")
-    if saved is not None:
-        out.say(f"saved for {loop.output}, in {saved}")
-        word = shlex.quote(loop.output)
-        out.say(f"`dialtone send FILE --device {word}` uses it unless -p, -s or --for are given")
+    facts = _facts(loop, calibration)
+    saved = report = None
+    try:
+        saved = _saved(loop, calibration, facts) if options.save else None
+        report = _drawn(loop, calibration, options.report)
+    finally:
+        out.event("calibrated", **facts, report=report, saved=saved)
+        if saved is not None:
+            out.say(f"saved for {loop.output}, in {saved}")
+            word = shlex.quote(loop.output)
+            said = f"`dialtone send FILE --device {word}` uses it"
+            out.say(f"{said} unless -p, -s or --for are given")
+    if report is not None:
+        out.say(f"the picture is {report}")
+
+
+def _saved(loop: "Loop", calibration: Calibration, facts: dict[str, object]) -> Path | None:
+    """The file with the defaults; None where there is nothing to rely on."""
+    from dialtone.calibration import store
+
+    best = calibration.best
+    if best is None:
+        return None
+    level_db = calibration.measured.level_db
+    defaults = store.Defaults(best.fit.profile.name, best.fit.speed.number, level_db)
+    return store.save(loop.output, defaults, facts)
+
+
+def _drawn(loop: "Loop", calibration: Calibration, report: Path | None) -> Path | None:
+    if report is not None:
+        from dialtone.calibration.picture import draw
+
+        draw(calibration, f"{loop.output} to {loop.input}", report)
+    return report
 
 
 def _facts(loop: "Loop", calibration: Calibration) -> dict[str, object]:
@@ -174,6 +194,7 @@ def _facts(loop: "Loop", calibration: Calibration) -> dict[str, object]:
         "clipped": clips.share if clips else 0.0,
         "clips_from_db": clips.starts_db if clips else None,
         "slips": measured.place.slips,
+        "gaps": heard.gaps,
         "underruns": loop.underruns,
         "overruns": loop.overruns,
         "profile": best.fit.profile.name if best else None,

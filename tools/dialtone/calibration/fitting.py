@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import modem
 from dialtone.calibration.measuring import Heard, Measurement
 from dialtone.calibration.quiet import HUM_DB, HUM_TOP_HZ
-from dialtone.calibration.testsound import Floats
+from dialtone.calibration.testsound import GROUP, PERIODS, Floats
 
 MARGIN_DB = 6.0  # SNR to spare that a saved speed has: what the default speeds leave, too
 _FLOOR_DB = 72.0  # SNR that the receiver shows of a perfect channel
@@ -20,6 +20,8 @@ _COVERED = 0.99  # of a band, that has to be measured
 _WEAK = 0.1  # of the median SNR, below which a carrier is weak
 _WEAK_COST_DB, _WEAK_SHARE = 15.0, 0.1  # what these cost at most, and how soon
 _APART_DB = 10.0  # by which a lane is louder in its own channel, for two to be told apart
+_SURELY = 1.2  # times the mean of a power that chance makes
+_GONE_DB = 40.0  # by which a lane is softer than the other, for it not to arrive
 _SPAN_DB, _EXACT_DB = 100.0, 0.05  # of a margin
 _FAINT = 1e-30
 
@@ -179,17 +181,29 @@ def _lanes(measured: Measurement) -> list[tuple[Heard, NDArray[np.complex128], F
     return ways
 
 
+def _levels(measured: Measurement, heard: Heard) -> list[float]:
+    """Mean gain of each of two lanes in a channel, without what noise adds to it [dB]."""
+    # A line stands for the band up to the next one of its lane; it was heard PERIODS times.
+    chance = float(heard.noise.mean()) / (PERIODS * GROUP * measured.sent)
+    powers = [float(np.mean(np.abs(lane.gain) ** 2)) - _SURELY * chance for lane in heard.lanes]
+    return [10 * math.log10(max(power, _FAINT)) for power in powers]
+
+
 def sides(measured: Measurement) -> str:
-    """How the two sides arrive: "mono", "apart", "swapped", "mixed", "left only", "right only"."""
+    """How the two sides arrive: "mono", "apart", "swapped", "mixed", "left only", "right only", or
+    "cancelled", mixed with opposite polarity."""
     if measured.sound.lanes < 2 or len(measured.channels) < 2:
         return "mono"
-    level = np.array([[lane.level_db for lane in heard.lanes] for heard in measured.channels])
-    if level.max() - level[:, 1].max() > 2 * _APART_DB:
+    level = np.array([_levels(measured, heard) for heard in measured.channels])
+    if level.max() - level[:, 1].max() > _GONE_DB:
         return "left only"
-    if level.max() - level[:, 0].max() > 2 * _APART_DB:
+    if level.max() - level[:, 0].max() > _GONE_DB:
         return "right only"
     if min(level[0, 0] - level[0, 1], level[1, 1] - level[1, 0]) >= _APART_DB:
         return "apart"
     if min(level[0, 1] - level[0, 0], level[1, 0] - level[1, 1]) >= _APART_DB:
         return "swapped"
-    return "mixed"
+    gains = np.array([lane.gain for lane in measured.best.lanes])
+    together, alone = np.abs(gains.sum(axis=0)) ** 2, (np.abs(gains) ** 2).sum(axis=0)
+    cancels = together.mean() < 10 ** (-_APART_DB / 10) * alone.mean()
+    return "cancelled" if cancels else "mixed"

@@ -14,7 +14,9 @@ from dialtone.verdict import Verdict
 
 _QUIET_DBFS = -26.0  # peak of the loudest step from where down there is level to be gained
 _STEADY_DB = 1.0  # that the gain may move
+_MOST_DB = 40.0  # of such a movement, beyond which it is one between on and off
 _HUM_BELOW_DB = 50.0  # below the signal, from where it matters to no speed
+_NOISE_BELOW_DB = 20.0  # the same of noise, from where only slow speeds are left
 _DC = 0.02
 _CLOCK_PPM = 200.0  # that the modem is made for
 _SILENT_DBFS = -100.0
@@ -26,6 +28,10 @@ _SIDES = {
     "left only": "only the left side arrives: is the cable mono, or its plug not in all the way?",
     "right only": "only the right side arrives: is the cable mono, or its plug not in all the way?",
     "mixed": "both sides arrive mixed, as over a mono cable: profiles of one side fit",
+    "cancelled": (
+        "both sides arrive mixed with opposite polarity, so that what both of them play cancels: a "
+        "stereo output is in a balanced input; connect one side only"
+    ),
     "swapped": "left and right are swapped, which does no harm",
 }
 
@@ -42,10 +48,13 @@ def unheard(silent: tuple[Quiet, ...]) -> Verdict:
             ),
             good=False,
         )
+    heard = max(silent, key=lambda each: each.rms_dbfs)
+    hums = heard.hum_hz and heard.hum_above_noise_db > HUM_DB
+    what = f"hum at {heard.hum_hz} Hz, as with a cable that ends nowhere," if hums else "noise"
     return Verdict(
         "the test sound was not heard: is the cable in, and the output turned up?",
         (
-            f"the input hears only noise of {loudest:.0f} dBFS; --input and --output choose other "
+            f"the input hears only {what} of {loudest:.0f} dBFS; --input and --output choose other "
             "devices, `dialtone devices` shows them",
         ),
         good=False,
@@ -85,30 +94,43 @@ def _level(measured: Measurement, heard: Heard) -> Iterator[str]:
             )
         if clips.clean:
             yield f"until then the level is {measured.level_db:.0f} dB, where nothing clips"
-    elif heard.peak_dbfs < _QUIET_DBFS:
-        yield (f"turn the output or the input up: the peaks reach only {heard.peak_dbfs:.0f} dBFS")
+    else:
+        peak_dbfs = heard.signal_dbfs - measured.sound.rms_dbfs()
+        if peak_dbfs < _QUIET_DBFS:
+            yield f"turn the output or the input up: the peaks reach only {peak_dbfs:.0f} dBFS"
     # What clips moves the gain, too.
     whole = heard.gains_db[: clips.clean + 1] if clips else heard.gains_db
     moved = whole[np.isfinite(whole)]
     spread = max(float(np.ptp(moved)) if moved.size else 0.0, heard.drift_db if not clips else 0.0)
-    if spread > _STEADY_DB and not measured.place.slips:
+    if spread > _STEADY_DB and not measured.place.slips and not heard.gaps:
+        how = f"{spread:.0f} dB" if spread < _MOST_DB else f"more than {_MOST_DB:.0f} dB"
         yield (
-            f"the gain moves by {spread:.0f} dB with the sound: switch off automatic gain (AGC), "
-            "compressors and noise suppression of the input"
+            f"the gain moves by {how} with the sound: switch off automatic gain (AGC), compressors "
+            "and noise suppression of the input"
         )
 
 
 def _disturbed(heard: Heard) -> Iterator[str]:
     silent = heard.quiet
-    below = heard.rms_dbfs - silent.hum_dbfs
+    below = heard.signal_dbfs - silent.hum_dbfs
     if silent.hum_hz and silent.hum_above_noise_db > HUM_DB and below < _HUM_BELOW_DB:
         yield (
             f"hum at {silent.hum_hz} Hz, {silent.hum_above_noise_db:.0f} dB above the noise and "
-            f"{below:.0f} dB below the signal: put both devices on one mains socket, or an "
-            "isolating transformer into the cable"
+            f"{abs(below):.0f} dB {'below' if below >= 0 else 'above'} the signal: put both "
+            "devices on one mains socket, or an isolating transformer into the cable"
+        )
+    above = heard.signal_dbfs - silent.noise_dbfs
+    if above < _NOISE_BELOW_DB:
+        how = f"only {above:.0f} dB below" if above >= 0 else f"{-above:.0f} dB above"
+        yield (
+            f"the noise is {how} the signal: turn the output up, or look for where it comes from, "
+            "as another input, cable or power supply"
         )
     if abs(silent.dc) > _DC:
-        yield f"the input has a constant offset of {100 * silent.dc:+.0f} % of full scale"
+        yield (
+            f"the input has a constant offset of {100 * silent.dc:+.0f} % of full scale, which "
+            "takes room from the sound: switch on its high-pass filter, or turn it down"
+        )
     response = max(heard.lanes, key=lambda lane: lane.level_db)
     late = echo(response)
     if late is not None:
@@ -126,6 +148,11 @@ def _way(measured: Measurement, heard: Heard, lost: int) -> Iterator[str]:
         yield (
             f"the sound jumps {count(measured.place.slips, 'time')} within "
             f"{duration(measured.sound.seconds)}: something loses or repeats samples"
+        )
+    elif heard.gaps:
+        yield (
+            f"the sound drops out {count(heard.gaps, 'time')} within some 4 s: a network or a "
+            "radio loses pieces of it"
         )
     if lost:
         yield f"{count(lost, 'over- or underrun')}: the machine is too busy"

@@ -15,6 +15,8 @@ _HELD_S = 2.0  # the time that a verdict is about
 _FULL = 0.999  # of full scale, from where a converter is at its end
 _FLAT = 0.002  # share of the highest peak that samples which were cut off differ by
 _FLAT_SHARE = 0.005
+_STEEP = 0.85  # of what lies within twice that, from where it was cut off: a sine has 0.71
+_TONE = 0.02  # that the power of a sine is uncertain by
 _LOUD_DBFS, _QUIET_DBFS, _SILENT_DBFS = -1.0, -26.0, -70.0
 _FAINT = 1e-10
 
@@ -52,14 +54,11 @@ class Levels:
     def facts(self) -> dict[str, float]:
         """peak_dbfs, rms_dbfs and clipped (a share) of the last seconds."""
         held = self._held()
-        size = np.abs(held)
-        peak = float(size.max())
-        flat = float((size >= (1 - _FLAT) * peak).mean()) if peak > 0 else 0.0
-        clipped = flat if peak >= _FULL or flat > _FLAT_SHARE else 0.0
+        peak = float(np.abs(held).max())
         return {
             "peak_dbfs": _db(peak),
             "rms_dbfs": _db(float(np.sqrt(np.mean(held.astype(np.float64) ** 2)))),
-            "clipped": clipped if peak > 10 ** (_SILENT_DBFS / 20) else 0.0,
+            "clipped": _cut_off(held),
         }
 
     def verdict(self) -> str:
@@ -72,9 +71,11 @@ class Levels:
             return f"{100 * clipped:.1f} % clip ahead of the input: turn the other side down"
         if peak > _LOUD_DBFS:
             return "turn the input down a little: the peaks are close to full scale"
-        if peak < _SILENT_DBFS:
+        held = self._held()
+        moved = _db(float(np.ptp(held)) / 2)  # a constant offset is no sound
+        if moved < _SILENT_DBFS:
             return "nothing is heard: is the cable in, and does the other side play?"
-        if peak < _QUIET_DBFS:
+        if moved < _QUIET_DBFS:
             return "turn the input or the other side up"
         return "good"
 
@@ -111,6 +112,21 @@ def _follow(capture: Capture, levels: Levels, timeout_s: float | None, meter: Me
     while time.monotonic() < deadline:
         levels.add(capture.read(_WAIT_S))
         meter(levels.seconds, levels.verdict(), **levels.facts())
+
+
+def _cut_off(x: NDArray[np.float32]) -> float:
+    """Share of the samples that stand at a limit; 0 where the peaks are those of the sound."""
+    size = np.abs(x)
+    if (peak := float(size.max())) >= _FULL:
+        return float((size >= (1 - _FLAT) * peak).mean())
+    size = np.abs(x - (x.max() + x.min()) / 2)  # a constant offset moves no limit
+    peak = float(size.max())
+    power = float(np.mean(size.astype(np.float64) ** 2))
+    # A tone may be sampled at its very peak again and again.
+    if _db(peak) < _SILENT_DBFS or abs(2 * power / peak**2 - 1) < _TONE:
+        return 0.0
+    flat, around = ((size >= (1 - width) * peak).mean() for width in (_FLAT, 2 * _FLAT))
+    return float(flat) if flat > max(_FLAT_SHARE, _STEEP * around) else 0.0
 
 
 def _line(levels: Levels) -> str:

@@ -15,6 +15,8 @@ _CLEAR = 8.0  # times the rms of a correlation; chance alone makes 5
 _OUTSTANDING = 4.0  # times the median
 _SLIP = 1.5  # samples by which periods jump where sound was lost or repeated
 _STAYS = 3  # periods
+_ALIKE = 0.8  # of the best match, from where the louder channel counts
+_FAINT = 1e-30  # that stands for nothing, in single precision too
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def aligned(recording: NDArray[np.float32], sound: TestSound, place: Place) -> N
 
 def _begin(recording: NDArray[np.float32], sound: TestSound) -> tuple[float, int, int] | None:
     """Roughly where the sound begins, and the channel and lane in which it is clearest."""
-    best, found = _FOUND, None
+    found = []  # share of the energy, level, place, channel, lane
     length = sound.sweep.size
     if len(recording) < length:
         return None
@@ -105,9 +107,13 @@ def _begin(recording: NDArray[np.float32], sound: TestSound) -> tuple[float, int
             match = np.fft.irfft(spectrum * wanted, size)[: passage.size]
             share = match**2 / (energy * passage)
             at = int(np.argmax(share))
-            if share[at] > best:
-                best, found = float(share[at]), (float(at - sound.sweeps[lane]), channel, lane)
-    return found
+            level = abs(float(match[at]))
+            found.append((float(share[at]), level, float(at - sound.sweeps[lane]), channel, lane))
+    best = max(found)[0]
+    if best <= _FOUND:
+        return None
+    _, offset, channel, lane = max(each[1:] for each in found if each[0] >= _ALIKE * best)
+    return offset, channel, lane
 
 
 def _period_begins(sound: TestSound) -> NDArray[np.int64]:
@@ -141,14 +147,15 @@ def _near_delays(spectra: NDArray[np.complex128], frequency: Floats) -> Floats:
     """
     cross = _evened(spectra * spectra.mean(axis=0).conj())
     turn = 2 * np.pi * frequency
-    return -(cross.imag * turn).sum(axis=1) / (np.abs(cross) * turn**2).sum(axis=1)
+    weight = (np.abs(cross) * turn**2).sum(axis=1)
+    return -(cross.imag * turn).sum(axis=1) / np.maximum(weight, _FAINT)
 
 
 def _evened(cross: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """Cross-spectra in which no line outweighs the others: hum would, at the lowest."""
     size = np.abs(cross)
     most = _OUTSTANDING * np.median(size, axis=-1, keepdims=True)
-    return np.asarray(cross * np.minimum(1.0, most / np.maximum(size, 1e-300)))
+    return np.asarray(cross * np.minimum(1.0, most / np.maximum(size, _FAINT)))
 
 
 def _straight(

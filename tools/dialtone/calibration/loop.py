@@ -1,5 +1,6 @@
 """A loop: what is played comes back. Over sound cards here, over anything in tests."""
 
+import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,9 +16,10 @@ from dialtone.soundcard.playback import Playback
 
 _PIECE_S = 0.2
 _AHEAD_S = 0.3  # silence ahead of each sound, while the card wakes up
-_TAIL_S = 1.0  # recorded after the last sample was heard: the way may be long
+_TAIL_S = 1.0  # recorded after the last sample was heard, unless the way is longer
 _WAIT_S = 0.2
 _FRESH_S = 0.15  # what comes at once is at most so much, unless it has waited
+_CATCH_UP_S = 3.0  # after which it is no backlog, but a device of large blocks
 
 
 class Loop(Protocol):
@@ -27,6 +29,7 @@ class Loop(Protocol):
     rate           of the test sound to be played [Hz]
     record_rate    of what comes back [Hz]
     lanes          sides of the test sound: 2 where both devices have two
+    tail_s         recorded after the last sample was heard: how long the way may be [s]
     underruns, overruns  so far
     """
 
@@ -35,6 +38,7 @@ class Loop(Protocol):
     rate: int
     record_rate: int
     lanes: int
+    tail_s: float
     underruns: int
     overruns: int
 
@@ -59,6 +63,7 @@ class CardLoop:
         self.rate = device.rate if rate is None else rate
         self.record_rate = self._capture.sample_rate
         self.lanes = 2 if min(device.outputs, self._capture.channels) >= 2 else 1
+        self.tail_s = _TAIL_S
         self.underruns = self.overruns = 0  # of the time in which something was played
 
     def play(
@@ -90,16 +95,19 @@ class CardLoop:
             playback.drain(lambda: parts.append(self._capture.read(0.0)))
             self.underruns += playback.underruns
         late = 0
-        while late < _TAIL_S * self.record_rate:
+        while late < self.tail_s * self.record_rate:
             parts.append(self._capture.read(_WAIT_S))
             late += len(parts[-1])
         self.overruns += self._capture.overruns - before
-        return np.concatenate(parts)
+        # Without the silence ahead, so that a delay is that of the way.
+        return np.concatenate(parts)[round(_AHEAD_S * self.record_rate) :]
 
     def _catch_up(self) -> None:
         """Drop what was heard while nobody took it."""
+        end = time.monotonic() + _CATCH_UP_S
         while len(self._capture.read(_WAIT_S)) > _FRESH_S * self.record_rate:
-            pass
+            if time.monotonic() >= end:
+                break
 
     def close(self) -> None:
         """Free the devices."""

@@ -19,6 +19,8 @@ _SMOOTH = 12  # lines on either side that a noise figure is the mean of
 _EARLY_S, _LATE_S = 0.03, 0.3
 _RISE_S = 0.02
 _GAP_S = 0.05  # at the ends of the silence
+_BLOCK_S = 0.005  # of sound, in which a gap is looked for
+_GONE = 0.05  # of its usual level, below which the sound is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Heard:
     peak_dbfs, rms_dbfs  at the level that is judged [dB; rms relative to an rms of 1]
     gains_db    (steps,) gain at each level, against the level that is judged
     drift_db    by how much the gain moved within one level
+    gaps        how often the sound was gone for some milliseconds, in the loud half
     overload    at which level it clips, if it does
     """
 
@@ -69,7 +72,14 @@ class Heard:
     rms_dbfs: float
     gains_db: Floats
     drift_db: float
+    gaps: int
     overload: Overload | None
+
+    @property
+    def signal_dbfs(self) -> float:
+        """Level of the test sound alone [dB, rms]: what is heard anyway was heard in silence."""
+        power = 10 ** (self.rms_dbfs / 10) - 10 ** (self.quiet.rms_dbfs / 10)
+        return float(10 * np.log10(max(power, _FAINT)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,14 @@ def measure(recording: NDArray[np.float32], rate: int, sound: TestSound) -> Meas
     return Measurement(sound, place, lines * sound.spacing_hz, level_db, sent, delay_s, channels)
 
 
+def cut_s(measured: Measurement, recording: NDArray[np.float32], rate: int) -> float:
+    """How much of the last measured period came when the recording was over [s]."""
+    sound, place = measured.sound, measured.place
+    last = sound.steps[-1].start + PERIODS * sound.period
+    end = (place.offset + (1 + place.clock_ppm * 1e-6) * last) / sound.rate
+    return max(end - len(recording) / rate, 0.0)
+
+
 def _channel(
     x: Floats,
     track: Track,
@@ -167,6 +185,7 @@ def _channel(
         float(10 * np.log10(np.mean(steady**2) + _FAINT)),
         gains_db,
         drift_db,
+        _gaps(x, sound, 10 ** (silent.rms_dbfs / 20)),
         clips,
     )
 
@@ -258,6 +277,21 @@ def _steadiness(
     gains_db = 20 * np.log10(gains + 1e-9)
     drifts = np.ptp(gains_db, axis=1)
     return gains_db.mean(axis=1), float(np.nanmax(drifts, initial=0.0))
+
+
+def _gaps(x: Floats, sound: TestSound, silence_rms: float) -> int:
+    """How often the sound is gone within a level of the loud half, whose softer sounds something
+    may have taken for noise."""
+    count = 0
+    size = round(_BLOCK_S * sound.rate)
+    for step in sound.steps[len(sound.steps) // 2 :]:
+        if stands_out(x, sound, step, silence_rms):
+            steady = x[step.start : step.start + PERIODS * sound.period]
+            blocks = steady[: steady.size // size * size].reshape(-1, size)
+            level = np.sqrt(np.mean(blocks**2, axis=1))
+            gone = level < max(_GONE * float(np.median(level)), 1.5 * silence_rms)
+            count += int(gone[0]) + int((gone[1:] & ~gone[:-1]).sum())
+    return count
 
 
 def _lines(

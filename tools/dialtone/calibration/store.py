@@ -57,7 +57,11 @@ def load(name: str) -> Defaults | None:
     profile, speed, level = said.get("profile"), said.get("speed"), said.get("level_dbfs")
     if not isinstance(profile, str) or profile not in modem.profiles:
         return None
-    if not isinstance(speed, int) or not 1 <= speed <= len(modem.profiles[profile].speeds):
+    speeds = modem.profiles[profile].speeds
+    if type(speed) is not int or not 1 <= speed <= len(speeds):
+        return None
+    # Another version may number its speeds otherwise.
+    if said.get("net_bps") != speeds[speed - 1].net_bps:
         return None
     if not isinstance(level, int | float) or not math.isfinite(level) or level > 0:
         return None
@@ -69,12 +73,17 @@ def save(name: str, defaults: Defaults, measured: dict[str, object]) -> Path:
 
     measured  what the calibration found, for people and later programs to read
     """
+    import modem
+
     path = path_of(name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
+    home().parent.mkdir(parents=True, exist_ok=True)
+    for folder in (home(), path.parent):
+        folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
     said = {
         "device": name,
         "profile": defaults.profile,
         "speed": defaults.speed,
+        "net_bps": modem.profiles[defaults.profile].speeds[defaults.speed - 1].net_bps,
         "level_dbfs": defaults.level_dbfs,
         "saved_at": int(time.time()),
         "measured": measured,

@@ -31,7 +31,7 @@ _FADE_S = 0.01
 _AFTER_SWEEP_S = 0.3
 _END_S = 0.3
 _PERIOD_S = 0.17  # about: a power of two samples
-_GROUP = 3  # lines, of which one is silent
+GROUP = 3  # lines, of which one is silent
 _SEED = 1
 
 
@@ -63,9 +63,9 @@ class TestSound:
         self.period = 1 << round(np.log2(_PERIOD_S * rate))
         rng = np.random.default_rng(_SEED)
         first = int(np.ceil(LOW_HZ / self.spacing_hz))
-        count = (int(HIGH * self.period) - first) // _GROUP
-        order = np.argsort(rng.random((count, _GROUP)), axis=1)
-        groups = first + _GROUP * np.arange(count)[:, None] + order
+        count = (int(HIGH * self.period) - first) // GROUP
+        order = np.argsort(rng.random((count, GROUP)), axis=1)
+        groups = first + GROUP * np.arange(count)[:, None] + order
         self.idle = np.sort(groups[:, -1])
         self.lines = (
             [np.sort(groups[:, lane]) for lane in range(2)]

@@ -111,10 +111,10 @@ class Hooks:
         facts: dict[str, object] = {"folder": what, "file": arrival.file.name}
         begun = time.monotonic()
         try:
+            # Not in the arrival's folder: what `python -m` takes for modules there is a stranger's.
             process = subprocess.Popen(
                 [*self._command, str(arrival.file.absolute())],
                 env=os.environ | environment(arrival),
-                cwd=arrival.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import framing
 from dialtone import moments
 from dialtone.errors import sentence
 from dialtone.listening.arrivals import Arrival, Arrivals, Source, arrival, arrived
+from dialtone.listening.drawing import draw
 from dialtone.listening.journal import ERROR, INFO, WARNING, Journal
 from dialtone.listening.packets import Caught, Packets
 from dialtone.listening.worker import Worker
@@ -44,9 +45,11 @@ class _Watched:
 
     told_s, looked_s  when it was told, and when its picture was looked at [s]
     seen              bytes of the file that the picture was drawn from; -1 before the first
+    last              the packet that came last
     needed            packets
     """
 
+    last: Caught
     told_s: float = 0.0
     looked_s: float = 0.0
     seen: int = -1
@@ -93,6 +96,9 @@ class Intake:
         self._tidied_s = time.monotonic()
         self._touched: dict[str, Caught] = {}  # transfers about which there is something to tell
         self._watched: dict[str, _Watched] = {}
+        # One picture at a time, in a process that a thread waits for: neither holds up packets.
+        self._artist = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._drawing: tuple[str, Future[bytes | None]] | None = None
         self._begun = Latest[str](_KNOWN_MAX)
         self._refused = Latest[tuple[str, str]](_KNOWN_MAX)
         self._given_up = threading.Event()
@@ -142,6 +148,7 @@ class Intake:
                 state="lost", packets=left,
             )  # fmt: skip
         self._keys.shutdown(cancel_futures=True)
+        self._artist.shutdown(wait=False, cancel_futures=True)
         self._inbox.close()
 
     # -- packets ---------------------------------------------------------------------------
@@ -315,8 +322,10 @@ class Intake:
     # -- what is on its way ----------------------------------------------------------------
 
     def _tell_progress(self, now: float) -> None:
+        self._take_drawn()
         for transfer, caught in list(self._touched.items()):
-            watched = self._watched.setdefault(transfer, _Watched())
+            watched = self._watched.setdefault(transfer, _Watched(caught))
+            watched.last = caught
             if now - watched.told_s < _TOLD_S:
                 continue
             del self._touched[transfer]
@@ -360,17 +369,23 @@ class Intake:
         )  # fmt: skip
 
     def _draw(self, watched: _Watched, progress: framing.Progress, now: float) -> None:
-        """The picture as far as it has come."""
-        if now - watched.looked_s < _PICTURE_S:
+        """Have the picture drawn as far as it has come."""
+        if self._drawing is not None or now - watched.looked_s < _PICTURE_S:
             return
         watched.looked_s = now
         partial = self._inbox.partial(progress.transfer_id)
-        if partial is None or (size_now := len(partial.data)) == watched.seen:
+        if partial is None or len(partial.data) == watched.seen:
             return
-        from imaging.partial import draw_partial
+        watched.seen = len(partial.data)
+        self._drawing = progress.transfer_id, self._artist.submit(draw, partial)
 
-        drawn = draw_partial(partial.data, partial.size, partial.preview)
-        watched.seen = size_now
-        if drawn is not None:
-            watched.drawn = drawn
+    def _take_drawn(self) -> None:
+        """The picture that has been drawn meanwhile, of a transfer that is still arriving."""
+        if self._drawing is None or not self._drawing[1].done():
+            return
+        (transfer, drawn), self._drawing = self._drawing, None
+        watched, picture = self._watched.get(transfer), drawn.result()
+        if watched is not None and picture is not None:
+            watched.drawn = picture
             watched.picture += 1
+            self._touched.setdefault(transfer, watched.last)

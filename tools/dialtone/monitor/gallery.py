@@ -4,7 +4,6 @@ Nothing is read but the files that `arrivals` finds in the inbox, by the names t
 under; each is opened without following links.
 """
 
-import hashlib
 import os
 import re
 import stat
@@ -85,18 +84,10 @@ class Gallery:
         )
 
     async def _partial(self, request: Request) -> Response:
-        """What has come of a picture so far: drawn by the station, and again here."""
+        """What has come of a picture so far, as a process of the station's drew it."""
         transfer = request.path_params["transfer"]
-        found = None
-        if _TRANSFER.fullmatch(transfer):
-            found = await to_thread.run_sync(self._partial_picture, transfer, limiter=self._drawing)
+        found = self._station.partial(transfer) if _TRANSFER.fullmatch(transfer) else None
         return _webp(found)
-
-    def _partial_picture(self, transfer: str) -> bytes | None:
-        data = self._station.partial(transfer)
-        if data is None:
-            return None
-        return self._thumbnails.get(hashlib.sha256(data).hexdigest(), lambda: data)
 
     async def _arrival(self, request: Request) -> "Arrival":
         """The arrival that a path names. Raises Failure where the inbox has none of that name."""

@@ -8,12 +8,12 @@ As a program: `python -P -m dialtone.monitor.thumbnails EDGE`, a picture on stdi
 """
 
 import io
-import resource
-import subprocess
 import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+
+from dialtone import apart
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "PPM")
 _PIXELS_MAX = 50_000_000
@@ -41,34 +41,19 @@ class Thumbnails:
         """
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = _drawn(read(), self._longest)
+                words = (str(self._longest),)
+                self._kept[key] = apart.answer(__name__, words, read(), _SECONDS_MAX)
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
 
 
-def _drawn(data: bytes, longest: int) -> bytes | None:
-    command = [sys.executable, "-P", "-m", __name__, str(longest)]
-    try:
-        done = subprocess.run(
-            command,
-            input=data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_SECONDS_MAX,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 and done.stdout else None
-
-
 def _draw(data: bytes, longest: int) -> bytes:
     """The same picture, upright, with its longer side of at most so many pixels, as WebP."""
     from PIL import Image, ImageOps
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS_MAX, _SECONDS_MAX))
+    apart.bound(_MEMORY_MAX, _SECONDS_MAX)
     image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
     if image.width * image.height > _PIXELS_MAX:
         raise ValueError(f"more than {_PIXELS_MAX} pixels")
