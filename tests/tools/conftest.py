@@ -17,6 +17,8 @@ from dialtone.keystore import Keystore
 
 from framing.identity import Identity
 
+from .daemon import Daemon
+
 PROGRAM = (sys.executable, "-m", "dialtone")
 SECRET = "correct horse"
 
@@ -130,3 +132,18 @@ def recordings(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Path:
     assert run(["send", file, "--passphrase-file", key, "-o", str(folder / "sealed.wav")]) == 0
     assert run(["send", file, "--plain", "-o", str(folder / "plain.wav")]) == 0
     return folder
+
+
+@pytest.fixture
+def listen(tmp_path):
+    """Start daemons into tmp_path/in."""
+    running = []
+
+    def call(*arguments):
+        log = tmp_path / f"log{len(running)}"
+        running.append(Daemon(tmp_path / "in", *arguments, log=log))
+        return running[-1]
+
+    yield call
+    for daemon in running:
+        daemon.kill()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dialtone.__main__ import main
+from dialtone.listening.arrivals import arrivals
 
 DEADLINE_S = 60.0
 _LOOK_S = 0.005
@@ -28,6 +29,18 @@ def until(ready: Callable[[], Any], what: str = "", deadline_s: float = DEADLINE
         os.sched_yield()
         time.sleep(_LOOK_S)  # polling
     return found
+
+
+def only(items):
+    (item,) = items
+    return item
+
+
+def whole(inbox: Path) -> list[str]:
+    """All that is in the inbox; what is not is debris."""
+    names = {entry.name for entry in inbox.rglob("*")} - {".dialtone", "delivered"}
+    names -= {arrival.folder.name for arrival in arrivals(inbox)}
+    return sorted(names)
 
 
 class Daemon:

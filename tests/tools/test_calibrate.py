@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from dialtone import keystore
-from dialtone.calibration import command, store
+from dialtone.calibration import command, store, trying
 from dialtone.calibration.command import CalibrateOptions
+from dialtone.calibration.fitting import Fit
 from dialtone.calibration.store import Defaults
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Output
 from PIL import Image
+
+import modem
 
 from .simulated_loop import SimulatedLoop
 
@@ -245,3 +248,16 @@ def test_a_speed_of_another_version_is_not_taken(change: dict[str, object]) -> N
     assert store.load("d") == Defaults("cable", 5, 0.0)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert store.load("d") is None
+
+
+def test_slower_speeds_are_tried_where_the_first_fails() -> None:
+    profile = modem.profiles["phone"]
+    hopeful = Fit(profile, profile.speeds[-1], 3.0)
+    told: list[trying.Trial] = []
+    loop = SimulatedLoop("noise=-42,gain=-12")
+    trials = trying.try_out(loop, [hopeful], 0.0, lambda *_, **__: None, told.append)
+    assert trials == told
+    assert not trials[0].good
+    assert trials[-1].good
+    assert trying.chosen(trials) is trials[-1]
+    assert loop.seconds < trying.AIR_S + 10
