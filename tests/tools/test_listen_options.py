@@ -94,3 +94,18 @@ def test_the_unit_is_one_for_systemd(dialtone, tmp_path):
     unit.write_text(dialtone("listen", "-d", inbox, "--systemd").out)
     said = subprocess.run([analyze, "verify", unit], capture_output=True, text=True, timeout=60)
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--listen", "--output", "usb"), "--output"),
+        (("--listen", "--level", "-6", "--no-save"), "--level and --no-save"),
+        (("--listen", "-o", "report.png"), "--report"),
+        (("--timeout", "3"), "--timeout"),
+    ],
+)
+def test_what_a_calibration_would_ignore_is_wrong_usage(dialtone, options, named):
+    answer = dialtone("calibrate", *options)
+    assert answer.code == 2
+    assert named in answer.err

@@ -46,7 +46,7 @@ def station(tmp_path, hub):
 
 @pytest.fixture
 def watcher(hub):
-    with hub.watch(lambda: None, spectra=True)[0] as watcher:
+    with hub.watch(lambda: None, spectra=True, pictures=True)[0] as watcher:
         yield watcher
 
 
@@ -148,6 +148,14 @@ def test_a_picture_is_seen_while_it_arrives(station, watcher, dialtone, tmp_path
     stream.close()
     until(lambda: told.of("received"))
     assert station.partial(pictures[0]["transfer"]) is None
+
+
+def test_no_picture_is_drawn_for_who_does_not_look(hub):
+    with hub.watch(lambda: None, spectra=True)[0]:
+        assert (hub.wants_spectra, hub.wants_pictures) == (True, False)
+        with hub.watch(lambda: None, pictures=True)[0]:
+            assert hub.wants_pictures
+        assert not hub.wants_pictures
 
 
 def caught(data: bytes) -> Caught:

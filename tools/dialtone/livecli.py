@@ -205,10 +205,19 @@ def calibrate(
     if listen:
         from dialtone.calibration.levels import listen as follow
 
+        given = {"--output": output_device, "--level": level or None, "--report": report,
+                 "--no-save": no_save or None}  # fmt: skip
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise Failure(
+                f"--listen plays and saves nothing: {' and '.join(wrong)} would have no effect",
+                "leave it out, or calibrate without --listen",
+            )
         follow(input_device or device, rate, timeout, Output(as_json))
         return
     from dialtone.calibration.command import CalibrateOptions, calibrate_devices
 
+    if timeout is not None:
+        raise Failure("--timeout ends --listen only", "leave it out: calibrating ends by itself")
     options = CalibrateOptions(
         output_device or device, input_device or device, rate, level, report, not no_save
     )

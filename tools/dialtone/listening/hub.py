@@ -43,8 +43,9 @@ class Watcher:
     wake  called, from any thread, when there is something to take
     """
 
-    def __init__(self, hub: "Hub", wake: Callable[[], None], spectra: bool) -> None:
+    def __init__(self, hub: "Hub", wake: Callable[[], None], spectra: bool, pictures: bool) -> None:
         self.spectra = spectra
+        self.pictures = pictures
         self.dropped = 0
         self._hub = hub
         self._wake = wake
@@ -89,13 +90,16 @@ class Hub:
         self._transfers: dict[str, Event] = {}
         self._log: deque[Event] = deque(maxlen=_LOG_KEPT)
 
-    def watch(self, wake: Callable[[], None], spectra: bool = False) -> tuple[Watcher, list[Event]]:
+    def watch(
+        self, wake: Callable[[], None], spectra: bool = False, pictures: bool = False
+    ) -> tuple[Watcher, list[Event]]:
         """A new watcher, and the events that bring it up to date.
 
-        wake     see Watcher
-        spectra  whether it wants spectra, which cost time: they are made while somebody does
+        wake      see Watcher
+        spectra, pictures  whether it wants spectra, and pictures that are still arriving, which
+                  cost time: they are made while somebody does
         """
-        watcher = Watcher(self, wake, spectra)
+        watcher = Watcher(self, wake, spectra, pictures)
         with self._lock:
             known = [*self._inputs.values(), *self._transfers.values(), *self._log]
             self._watchers.append(watcher)
@@ -116,6 +120,11 @@ class Hub:
     def wants_spectra(self) -> bool:
         """Whether anybody looks at spectra and constellations."""
         return any(watcher.spectra for watcher in self._watchers)
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether anybody looks at pictures that are still arriving."""
+        return any(watcher.pictures for watcher in self._watchers)
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Pass an event on to all watchers."""

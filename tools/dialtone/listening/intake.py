@@ -339,7 +339,7 @@ class Intake:
                     "transfer", f"{caught.input}: {shown(progress)} begins to arrive",
                     transfer=transfer, input=caught.input, state="arriving",
                 )  # fmt: skip
-            if self._hub.watched:
+            if self._hub.wants_pictures:
                 self._draw(watched, progress, now)
             self._tell(watched, progress, caught)
         for transfer, watched in list(self._watched.items()):

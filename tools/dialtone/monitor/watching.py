@@ -48,7 +48,7 @@ class Watching:
             with suppress(RuntimeError):  # the loop is closed: the server has ended
                 loop.call_soon_threadsafe(ready.set)
 
-        watcher, known = self._hub.watch(wake, spectra=True)
+        watcher, known = self._hub.watch(wake, spectra=True, pictures=True)
         with watcher:
             sending = asyncio.create_task(self._send(websocket, watcher, known, ready))
             try:
