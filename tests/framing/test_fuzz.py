@@ -16,10 +16,14 @@ from framing import fountain, header, incoming, names, packet, records, stanzas
 from framing.errors import KeyTextError, MalformedError
 
 TOOLS = Path(__file__).parents[2] / "tools"
-EXAMPLES = {"packets": 40, "transfers": 60, "spool": 40, "memory": 30, "pem": 60, "texts": 100}
+EXAMPLES = {
+    "packets": 40, "transfers": 60, "spool": 40, "memory": 30, "pem": 60, "texts": 100,
+    "beginnings": 60,
+}  # fmt: skip
 NAMES = [
     "packet", "records", "header", "trailer", "chunk", "texts", "shares", "pem", "one-time",
     "fountain", "packets", "transfers", "spool", "memory",
+    "beginnings", "previews",
 ]  # fmt: skip
 
 
