@@ -5,11 +5,11 @@ from __future__ import annotations
 from fuzzing import Target, inboxes, parsers, pictures
 
 TARGETS: dict[str, tuple[Target, float]] = {
-    "packet": (parsers.packets, 0.22),
+    "packet": (parsers.packets, 0.24),
     "records": (parsers.record_runs, 0.2),
     "header": (parsers.key_header, 0.05),
     "trailer": (parsers.key_trailer, 0.06),
-    "chunk": (parsers.chunk, 0.21),
+    "chunk": (parsers.chunk, 0.19),
     "texts": (parsers.texts, 0.07),
     "shares": (parsers.join, 0.02),
     "pem": (parsers.pem, 0.015),
