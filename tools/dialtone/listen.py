@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dialtone import keystore, ready
@@ -157,12 +156,7 @@ class _Faults:
         threading.excepthook = self._note
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         threading.excepthook = self._before
 
     def _note(self, facts: threading.ExceptHookArgs) -> None:

@@ -1,7 +1,6 @@
 """Sound in."""
 
 import time
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -97,10 +96,5 @@ class Capture:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
