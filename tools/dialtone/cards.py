@@ -2,7 +2,8 @@
 
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Output
-from dialtone.soundcard.devices import NONE_HINT, Device, devices
+from dialtone.soundcard.child import devices
+from dialtone.soundcard.devices import NONE_HINT, Device
 
 SHOWN_RATES = (8000, 44100, 48000, 96000, 192000)
 

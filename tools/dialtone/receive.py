@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dialtone.opening import OpenOptions
     from dialtone.pipeline import Receiving
     from dialtone.reception import Report
+    from dialtone.recording import CardSound
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,8 @@ def receive_file(options: ReceiveOptions, out: Output) -> None:
         from dialtone.chart import ChartedInbox
         from dialtone.pipeline import Receiving
         from dialtone.reception import Report
-        from dialtone.recording import CardSound
 
-        sound = _Recorded(options) if child is None else CardSound(options, child)
+        sound = _Recorded(options) if child is None else _card(options, child)
         stack.enter_context(closing(sound))
         inbox = ChartedInbox(
             options.folder, opening.keys, again=options.again, naming=pictures.restored_name
@@ -84,6 +84,15 @@ def _check(options: ReceiveOptions) -> None:
         raise Failure("--device is for a sound card, and a recording was given", "give one of them")
     if options.folder.exists() and not options.folder.is_dir():
         raise Failure(f"{options.folder} is not a folder", "give another one with -d")
+
+
+def _card(options: ReceiveOptions, child: Child) -> "CardSound":
+    """What the sound card hears. Raises Failure (device)."""
+    from dialtone.recording import CardSound
+    from dialtone.soundcard.capture import Capture
+
+    capture = Capture(options.device, options.rate, options.channels, child)
+    return CardSound(capture, options.once, options.timeout_s)
 
 
 def _open(options: ReceiveOptions) -> "tuple[AudioSource, list[int]]":

@@ -11,9 +11,7 @@ from dialtone.soundcard.capture import Capture, DeviceLostError
 if TYPE_CHECKING:
     from dialtone.chart import Chart
     from dialtone.pipeline import Receiving
-    from dialtone.receive import ReceiveOptions
     from dialtone.reception import Report
-    from dialtone.soundcard.child import Child
 
 _WAIT_S = 0.2  # for sound, before the display is drawn again
 
@@ -21,16 +19,17 @@ _WAIT_S = 0.2  # for sound, before the display is drawn again
 class CardSound:
     """What a sound card hears.
 
-    rates     its sample rate, alone [Hz]
-    channels  of every chunk
+    once       only the first complete transfer
+    timeout_s  end after so long; None: when it is interrupted
+    rates      its sample rate, alone [Hz]
+    channels   of every chunk
     """
 
     silence_hint = "is it the right input, and is it loud enough? see `dialtone devices`"
 
-    def __init__(self, options: "ReceiveOptions", child: "Child") -> None:
-        """Raises Failure (device)."""
-        self._capture = Capture(options.device, options.rate, options.channels, child)
-        self._once, self._timeout_s = options.once, options.timeout_s
+    def __init__(self, capture: Capture, once: bool, timeout_s: float | None) -> None:
+        self._capture = capture
+        self._once, self._timeout_s = once, timeout_s
         self.rates = [self._capture.sample_rate]
         self.channels = self._capture.channels
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dialtone.calibration.fitting import Fit
+    from dialtone.calibration.judging import Calibration
     from dialtone.calibration.loop import Loop
     from dialtone.calibration.measuring import Measurement
     from dialtone.calibration.trying import Trial
-    from dialtone.verdict import Verdict
 
 _HINT = "`dialtone devices` shows the devices, `dialtone calibrate --listen` what an input hears"
 _QUIETEST_DB = -40.0
@@ -37,18 +37,6 @@ class CalibrateOptions:
     save: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """All that was found. fits: for each profile that the sample rates allow its best speed,
-    trials: what was sent, best: the one of these to rely on."""
-
-    measured: "Measurement"
-    fits: "list[Fit]"
-    trials: "list[Trial]"
-    best: "Trial | None"
-    verdict: "Verdict"
-
-
 def calibrate_devices(options: CalibrateOptions, out: Output) -> None:
     """Do what `dialtone calibrate` was asked to do. Raises Failure unless a speed was found."""
     if not _QUIETEST_DB <= options.level_db <= 0:
@@ -66,7 +54,7 @@ def calibrate_devices(options: CalibrateOptions, out: Output) -> None:
         raise Failure(calibration.verdict.headline, _HINT, ExitCode.INCOMPLETE)
 
 
-def calibrate(loop: "Loop", level_db: float, out: Output) -> Calibration:
+def calibrate(loop: "Loop", level_db: float, out: Output) -> "Calibration":
     """Measure a loop, and try out what it should carry.
 
     level_db  of the loudest sound
@@ -112,7 +100,7 @@ def calibrate(loop: "Loop", level_db: float, out: Output) -> Calibration:
         trials = trying.try_out(loop, able, measured.level_db, meter, tell)
     best = trying.chosen(trials)
     verdict = judging.judge(measured, best, loop.underruns + loop.overruns)
-    return Calibration(measured, fits, trials, best, verdict)
+    return judging.Calibration(measured, fits, trials, best, verdict)
 
 
 def _summary(measured: "Measurement") -> str:
@@ -123,7 +111,7 @@ def _summary(measured: "Measurement") -> str:
     )
 
 
-def _tell(loop: "Loop", calibration: Calibration, options: CalibrateOptions, out: Output) -> None:
+def _tell(loop: "Loop", calibration: "Calibration", options: CalibrateOptions, out: Output) -> None:
     """Table, verdict, picture; save it. What cannot be written costs nothing else."""
     verdict = calibration.verdict
     out.table(_table(calibration))
@@ -147,7 +135,7 @@ def _tell(loop: "Loop", calibration: Calibration, options: CalibrateOptions, out
         out.say(f"the picture is {report}")
 
 
-def _saved(loop: "Loop", calibration: Calibration, facts: dict[str, object]) -> Path | None:
+def _saved(loop: "Loop", calibration: "Calibration", facts: dict[str, object]) -> Path | None:
     """The file with the defaults; None where there is nothing to rely on."""
     from dialtone.calibration import store
 
@@ -159,7 +147,7 @@ def _saved(loop: "Loop", calibration: Calibration, facts: dict[str, object]) -> 
     return store.save(loop.output, defaults, facts)
 
 
-def _drawn(loop: "Loop", calibration: Calibration, report: Path | None) -> Path | None:
+def _drawn(loop: "Loop", calibration: "Calibration", report: Path | None) -> Path | None:
     if report is not None:
         from dialtone.calibration.picture import draw
 
@@ -167,7 +155,7 @@ def _drawn(loop: "Loop", calibration: Calibration, report: Path | None) -> Path 
     return report
 
 
-def _facts(loop: "Loop", calibration: Calibration) -> dict[str, object]:
+def _facts(loop: "Loop", calibration: "Calibration") -> dict[str, object]:
     measured, best = calibration.measured, calibration.best
     heard = measured.best
     clips, silent = heard.overload, heard.quiet
@@ -230,7 +218,7 @@ def _trial_facts(trial: "Trial") -> dict[str, object]:
     }
 
 
-def _table(calibration: Calibration) -> "Table":
+def _table(calibration: "Calibration") -> "Table":
     """What fits: for each profile the speed that was sent, else the one that should do."""
     from rich.table import Table
 

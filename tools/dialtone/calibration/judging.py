@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from dialtone.calibration.fitting import shaped, sides
+from dialtone.calibration.fitting import Fit, shaped, sides
 from dialtone.calibration.measuring import Heard, Measurement, Response
 from dialtone.calibration.quiet import HUM_DB, Quiet
 from dialtone.calibration.trying import Trial
@@ -34,6 +35,18 @@ _SIDES = {
     ),
     "swapped": "left and right are swapped, which does no harm",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All that was found. fits: for each profile that the sample rates allow its best speed,
+    trials: what was sent, best: the one of these to rely on."""
+
+    measured: Measurement
+    fits: list[Fit]
+    trials: list[Trial]
+    best: Trial | None
+    verdict: Verdict
 
 
 def unheard(silent: tuple[Quiet, ...]) -> Verdict:

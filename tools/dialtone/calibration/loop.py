@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Meter
 from dialtone.soundcard.capture import Capture, DeviceLostError
-from dialtone.soundcard.devices import devices, find
+from dialtone.soundcard.child import devices
+from dialtone.soundcard.devices import find
 from dialtone.soundcard.playback import Playback
 
 _PIECE_S = 0.2

@@ -20,7 +20,7 @@ from dialtone.whole import whole_file
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dialtone.calibration.command import Calibration
+    from dialtone.calibration.judging import Calibration
     from dialtone.calibration.measuring import Measurement
 
 _FAINT = 1e-17

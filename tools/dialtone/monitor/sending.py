@@ -179,7 +179,7 @@ def _order(wanted: dict[str, Any]) -> Order:
 
 
 def _playing_devices() -> dict[str, Any]:
-    from dialtone.soundcard.devices import devices
+    from dialtone.soundcard.child import devices
 
     try:
         found = [device for device in devices() if device.outputs]

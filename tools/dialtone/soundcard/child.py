@@ -172,3 +172,12 @@ class Child:
         except DeviceLostError:
             raise Failure(f"{what}: the sound process ended", hint, ExitCode.DEVICE) from None
         raise Failure(f"{what}: it does not answer", "is the sound server well?", ExitCode.DEVICE)
+
+
+def devices(with_rates: bool = False) -> list[Device]:
+    """The sound devices of this moment; with_rates: ask each what rates it takes, too.
+
+    Raises Failure (device) where they cannot be listed, as without PortAudio.
+    """
+    with contextlib.closing(Child()) as child:
+        return child.devices(with_rates)

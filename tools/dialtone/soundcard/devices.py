@@ -1,7 +1,6 @@
 """Sound devices: what there is, and which of them a word means."""
 
 import re
-from contextlib import closing
 from dataclasses import dataclass
 
 from dialtone.errors import ExitCode, Failure
@@ -38,17 +37,6 @@ class Device:
     def channels(self, playing: bool) -> int:
         """How many channels it has in one direction at most."""
         return self.outputs if playing else self.inputs
-
-
-def devices(with_rates: bool = False) -> list[Device]:
-    """The sound devices of this moment; with_rates: ask each what rates it takes, too.
-
-    Raises Failure (device) where they cannot be listed, as without PortAudio.
-    """
-    from dialtone.soundcard.child import Child
-
-    with closing(Child()) as child:
-        return child.devices(with_rates)
 
 
 def find(word: str | None, devices: list[Device], playing: bool) -> Device:

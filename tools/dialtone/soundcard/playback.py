@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dialtone.errors import ExitCode, Failure
 from dialtone.soundcard import protocol
-from dialtone.soundcard.child import SILENT_S, Child, DeviceLostError
-from dialtone.soundcard.devices import devices, find
+from dialtone.soundcard.child import SILENT_S, Child, DeviceLostError, devices
+from dialtone.soundcard.devices import find
 from modem.sync.resampler import Resampler
 
 __all__ = ["DeviceLostError", "Playback"]
