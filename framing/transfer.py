@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import IO, BinaryIO, Self
 
-from framing import fountain, packet, records
+from framing import fountain, huffman, packet, records
 from framing.blocks import Blocks
 from framing.cipher import ChunkSealer
 from framing.errors import SourceError, SourceTooLargeError, StorageError
@@ -120,6 +120,7 @@ class Outgoing:
         self._packet_bytes = packet_bytes
         self._repair = repair
         self._repeat = repeat
+        huffman.load()  # while another core may still be at a passphrase's scrypt
         self._key = NewKey.make(key, self._id)
         self._signer = signer
         self.name = safe_name(name)
