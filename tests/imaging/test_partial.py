@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import time
@@ -272,3 +273,16 @@ def test_previews_read_by_their_description(photo: np.ndarray) -> None:
     shape, pixels = second_reader(make_preview(photo), 32)
     assert shape == pytest.approx(1.5, rel=0.03)
     assert np.abs(pixels.mean(axis=(0, 1)) - photo.mean(axis=(0, 1))).max() < 8
+
+
+def test_the_table_of_what_is_sharp(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(DATA.parents[1])
+    tool = importlib.import_module("partial_pictures")
+    tool.main(["--bytes", "6000"])
+    _, _, row = capsys.readouterr().out.splitlines()
+    name, *shares = (cell.strip() for cell in row.strip("|").split("|"))
+    assert name == "6 kB"
+    sharp = [int(share.removesuffix("%")) for share in shares]
+    assert sharp == sorted(sharp)
+    assert sharp[0] < 20
+    assert sharp[-1] > 50
