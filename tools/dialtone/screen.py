@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dialtone.decibels import FULL, dbfs
 from dialtone.output import count, duration
 from dialtone.reception import shown
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dialtone.pipeline import Receiving, Samples, Signal
     from dialtone.soundcard.capture import Capture
 
-_CLIPPED = 0.999  # of full scale: cards do not all reach it
 _CLIPPED_SHOWN = 0.001  # of all samples: a waveform of this modem reaches full scale by itself
 _WINDOW_S = 1.0  # over which the level is taken
 _FLOOR_DBFS = -72.0
@@ -51,19 +51,19 @@ class Meters:
         while sum(part[0] for part in self._parts) > _WINDOW_S * self._rate + len(chunk):
             self._parts.popleft()
         self._frames += chunk.size
-        self._clipped += int((loud >= _CLIPPED).sum())
+        self._clipped += int((loud >= FULL).sum())
 
     @property
     def peak_dbfs(self) -> float:
-        """-inf for digital silence."""
-        return _db(max((peak for _, peak, _ in self._parts), default=0.0))
+        """-120 for digital silence."""
+        return dbfs(max((peak for _, peak, _ in self._parts), default=0.0))
 
     @property
     def rms_dbfs(self) -> float:
-        """-inf for digital silence; -3.01 for a sine of full scale."""
+        """-120 for digital silence; -3.01 for a sine of full scale."""
         frames = sum(part[0] for part in self._parts)
         power = sum(part[0] * part[2] for part in self._parts) / max(frames, 1)
-        return _db(math.sqrt(power))
+        return dbfs(math.sqrt(power))
 
     @property
     def clipped(self) -> float:
@@ -165,7 +165,7 @@ class Screen:
         clipped = ("", "")
         if meters.clipped >= _CLIPPED_SHOWN:
             clipped = (f"  clipping: {100 * meters.clipped:.1f} % of the samples", "bold red")
-        figures = f"  peak {_shown(peak)}, mean {_shown(rms)} dBFS"
+        figures = f"  peak {peak:6.1f}, mean {rms:6.1f} dBFS"
         return Text.assemble((bar, loud), figures, clipped)
 
     def _told_signal(self) -> str:
@@ -178,11 +178,3 @@ class Screen:
             f"{signal.profile} speed {signal.speed}, SNR {signal.snr_db:.1f} dB, clock "
             f"{signal.clock_ppm:+.1f} ppm{ended}{lost}"
         )
-
-
-def _db(amplitude: float) -> float:
-    return 20 * math.log10(amplitude) if amplitude > 0 else float("-inf")
-
-
-def _shown(level_dbfs: float) -> str:
-    return f"{level_dbfs:6.1f}" if level_dbfs > float("-inf") else "  -inf"

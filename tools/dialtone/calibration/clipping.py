@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialtone.calibration.testsound import HIGH, PERIODS, Floats, Step, TestSound
+from dialtone.decibels import dbfs
 from modem.sync.resampler import interpolate, interpolation_table
 
 _TOP = 0.0005  # share of the samples that are the highest peaks
@@ -76,7 +77,7 @@ def overload(x: Floats, track: Track, sound: TestSound, silence_rms: float) -> O
     if np.abs(softest).max() < _CREST * np.sqrt(np.mean(softest**2)):
         loudest = np.abs(track.passage(steps[-1].start, PERIODS * sound.period)[0])
         top = float(loudest.max())
-        return Overload(_dbfs(top), steps[0].level_db, float((loudest > _FOLLOWS * top).mean()), 0)
+        return Overload(dbfs(top), steps[0].level_db, float((loudest > _FOLLOWS * top).mean()), 0)
     shape = np.zeros(sound.period)  # of a period at 0 dB, as learned so far
     weight = 0.0
     for step in steps:
@@ -130,10 +131,6 @@ def _judged(
 ) -> Overload:
     at_zero = np.abs(expected) * abs(_gain(heard, expected)) / 10 ** (step.level_db / 20)
     share = float((at_zero * 10 ** (sound.steps[-1].level_db / 20) > limit).mean())
-    starts_db = _dbfs(limit / float(at_zero.max()))
+    starts_db = dbfs(limit / float(at_zero.max()))
     whole = [each for each in sound.steps if each.level_db <= starts_db + _TOUCHES_DB]
-    return Overload(_dbfs(limit), starts_db, share, max(len(whole) - 1, 0))
-
-
-def _dbfs(level: float) -> float:
-    return float(20 * np.log10(max(level, 1e-9)))
+    return Overload(dbfs(limit), starts_db, share, max(len(whole) - 1, 0))

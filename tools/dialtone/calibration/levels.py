@@ -6,19 +6,18 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from dialtone.decibels import FULL, dbfs
 from dialtone.errors import ExitCode, Failure
 from dialtone.output import Meter, Output, duration
 from dialtone.soundcard.capture import Capture, DeviceLostError
 
 _WAIT_S = 0.2
 _HELD_S = 2.0  # the time that a verdict is about
-_FULL = 0.999  # of full scale, from where a converter is at its end
 _FLAT = 0.002  # share of the highest peak that samples which were cut off differ by
 _FLAT_SHARE = 0.005
 _STEEP = 0.85  # of what lies within twice that, from where it was cut off: a sine has 0.71
 _TONE = 0.02  # that the power of a sine is uncertain by
 _LOUD_DBFS, _QUIET_DBFS, _SILENT_DBFS = -1.0, -26.0, -70.0
-_FAINT = 1e-10
 
 
 class Levels:
@@ -56,8 +55,8 @@ class Levels:
         held = self._held()
         peak = float(np.abs(held).max())
         return {
-            "peak_dbfs": _db(peak),
-            "rms_dbfs": _db(float(np.sqrt(np.mean(held.astype(np.float64) ** 2)))),
+            "peak_dbfs": dbfs(peak),
+            "rms_dbfs": dbfs(float(np.sqrt(np.mean(held.astype(np.float64) ** 2)))),
             "clipped": _cut_off(held),
         }
 
@@ -72,7 +71,7 @@ class Levels:
         if peak > _LOUD_DBFS:
             return "turn the input down a little: the peaks are close to full scale"
         held = self._held()
-        moved = _db(float(np.ptp(held)) / 2)  # a constant offset is no sound
+        moved = dbfs(float(np.ptp(held)) / 2)  # a constant offset is no sound
         if moved < _SILENT_DBFS:
             return "nothing is heard: is the cable in, and does the other side play?"
         if moved < _QUIET_DBFS:
@@ -101,10 +100,10 @@ def listen(device: str | None, rate: int | None, timeout_s: float | None, out: O
     verdict = levels.verdict()
     out.event(
         "heard", input=name, verdict=verdict, good=verdict == "good", seconds=levels.seconds,
-        **facts, highest_dbfs=_db(levels.highest), overruns=overruns,
+        **facts, highest_dbfs=dbfs(levels.highest), overruns=overruns,
     )  # fmt: skip
     out.say(f"{_line(levels)}")
-    out.say(f"in {duration(levels.seconds)} the highest peak was {_db(levels.highest):.1f} dBFS")
+    out.say(f"in {duration(levels.seconds)} the highest peak was {dbfs(levels.highest):.1f} dBFS")
 
 
 def _follow(capture: Capture, levels: Levels, timeout_s: float | None, meter: Meter) -> None:
@@ -117,13 +116,13 @@ def _follow(capture: Capture, levels: Levels, timeout_s: float | None, meter: Me
 def _cut_off(x: NDArray[np.float32]) -> float:
     """Share of the samples that stand at a limit; 0 where the peaks are those of the sound."""
     size = np.abs(x)
-    if (peak := float(size.max())) >= _FULL:
+    if (peak := float(size.max())) >= FULL:
         return float((size >= (1 - _FLAT) * peak).mean())
     size = np.abs(x - (x.max() + x.min()) / 2)  # a constant offset moves no limit
     peak = float(size.max())
     power = float(np.mean(size.astype(np.float64) ** 2))
     # A tone may be sampled at its very peak again and again.
-    if _db(peak) < _SILENT_DBFS or abs(2 * power / peak**2 - 1) < _TONE:
+    if dbfs(peak) < _SILENT_DBFS or abs(2 * power / peak**2 - 1) < _TONE:
         return 0.0
     flat, around = ((size >= (1 - width) * peak).mean() for width in (_FLAT, 2 * _FLAT))
     return float(flat) if flat > max(_FLAT_SHARE, _STEEP * around) else 0.0
@@ -135,7 +134,3 @@ def _line(levels: Levels) -> str:
         f"peak {facts['peak_dbfs']:6.1f} dBFS   mean {facts['rms_dbfs']:6.1f} dBFS   "
         f"clipped {100 * facts['clipped']:5.2f} %   {levels.verdict()}"
     )
-
-
-def _db(level: float) -> float:
-    return 20 * math.log10(max(level, _FAINT))

@@ -9,6 +9,7 @@ import io
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ _FED_MAX_S = 10.0  # of sound that waits where a stream is fed faster than it ca
 _LOSSES_S = 10.0  # between two sentences about lost packets
 
 
-class Input:
+class Input(ABC):
     """One input: its thread, its name, what it has lost.
 
     failure   why it ended, where nobody asked for that
@@ -72,8 +73,9 @@ class Input:
         """Whether it still listens."""
         return self._thread.is_alive()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Listen until it is over."""
 
     def _opened(self, rates: list[int], channels: int, device: str | None = None) -> Hearing:
         """A new beginning of the sound."""

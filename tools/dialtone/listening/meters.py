@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dialtone.decibels import FULL, SILENCE_DBFS, dbfs
 from dialtone.listening.hub import Hub
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from dialtone.hearing import Hearing, Samples
 
 _PERIOD_S = 0.2  # of sound in one event, and of time between two
-_FULL = 0.999  # share of full scale from where a sample counts as clipped
 _BANDS = 256
-_FAINTEST_DBFS = -120
 _CELLS_MAX = 400  # constellation points that are passed on
 _CARRIERS_MAX = 256
 
@@ -48,8 +47,8 @@ class Meter:
         self._hub.tell(
             "level",
             input=self._name,
-            peak_dbfs=dbfs(self._peak),
-            rms_dbfs=dbfs(math.sqrt(self._square / self._count)),
+            peak_dbfs=round(dbfs(self._peak), 1),
+            rms_dbfs=round(dbfs(math.sqrt(self._square / self._count)), 1),
             clipped=self._clipped / self._count,
             overruns=overruns,
             seconds=round(hearing.seconds, 1),
@@ -65,8 +64,8 @@ class Meter:
         peak = max(float(flat.max()), -float(flat.min()))
         self._peak = max(self._peak, peak)
         self._square += float(np.dot(flat, flat))
-        if peak >= _FULL:
-            self._clipped += int(np.count_nonzero(np.abs(flat) >= _FULL))
+        if peak >= FULL:
+            self._clipped += int(np.count_nonzero(np.abs(flat) >= FULL))
         self._count += flat.size
         if self._hub.wants_spectra:
             longest = 4 * _BANDS
@@ -114,11 +113,6 @@ def known(number: float) -> float | None:
     return round(float(number), 2) if math.isfinite(number) else None
 
 
-def dbfs(amplitude: float) -> float:
-    """Level of an amplitude [dB relative to full scale]; -120 is silence."""
-    return round(max(20 * math.log10(amplitude + 1e-9), float(_FAINTEST_DBFS)), 1)
-
-
 def spectrum_dbfs(x: "NDArray[np.float32]") -> list[int]:
     """Levels of 256 bands of equal width from 0 to half the rate [dBFS, full-scale sine at 0].
 
@@ -130,7 +124,7 @@ def spectrum_dbfs(x: "NDArray[np.float32]") -> list[int]:
     window = np.hanning(size)
     power = np.abs(np.fft.rfft(newest * window)[: 2 * _BANDS]) ** 2 / (window.sum() / 2) ** 2
     band = power.reshape(_BANDS, 2).max(axis=1)
-    levels = 10 * np.log10(band + 10 ** (_FAINTEST_DBFS / 10))
+    levels = 10 * np.log10(band + 10 ** (SILENCE_DBFS / 10))
     return [int(level) for level in np.rint(levels)]
 
 

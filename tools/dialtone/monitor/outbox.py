@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialtone import locking, profiles
+from dialtone.decibels import dbfs
 from dialtone.errors import Failure, translated
 from dialtone.locking import LockOptions, Sealing
 
@@ -288,9 +289,9 @@ class Outbox:
                         if time.monotonic() - told > _TOLD_S:
                             told = time.monotonic()
                             peak = gain * float(np.max(np.abs(block)))
-                            level = 20 * np.log10(max(peak, 1e-5))
+                            level = dbfs(peak)
                             seconds = min(playback.played_s, job.total_seconds or 0.0)
-                            self._tell(job, seconds=seconds, level_dbfs=float(level))
+                            self._tell(job, seconds=seconds, level_dbfs=level)
                     playback.drain()
                     job.check()
                 except CancelledError:
