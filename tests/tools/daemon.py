@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import struct
 import sys
@@ -57,6 +58,7 @@ class Daemon:
             self._become(reading, ["listen", "-", "-d", str(folder), "--json",
                                    *map(str, arguments)])  # fmt: skip
         os.close(reading)
+        os.set_blocking(self._writing, False)
         self._code: int | None = None
 
     def _become(self, reading: int, arguments: list[str]) -> None:  # pragma: no cover
@@ -77,9 +79,10 @@ class Daemon:
             os._exit(code)
 
     def hear(self, sound: bytes) -> None:
-        """Give it sound; waits while the pipe is full."""
+        """Give it sound; waits while the pipe is full, but not for one that is deaf."""
         view = memoryview(sound)
         while view:
+            assert select.select([], [self._writing], [], DEADLINE_S)[1], "it hears nothing"
             view = view[os.write(self._writing, view) :]
 
     @property
