@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dialtone.soundcard import protocol
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 USUAL_RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 _RATE = 48000  # preferred: cards with one clock have it, and sound servers run at it
-_LATENCY_S = 0.15  # a busy machine may leave the callback waiting for most of it
+# Sound in the device's buffers: a busy machine may leave the callback waiting for most of it. What
+# is played is heard so much later. PipeWire moves the more at a time, the longer the buffers are,
+# up to 2048 frames at 0.2 s, and so has the more time for each.
+_PLAYED_S = 0.2
+_HEARD_S = 0.5
+_LATENCY = "DIALTONE_LATENCY"  # takes the place of both [s]
+_LATENCIES_S = (0.01, 5.0)
 _HELD_S = 60.0  # sound that waits for a program that is busy, or asks for a passphrase,
 _HELD_BYTES = 24 << 20  # at most
 _BEGIN_S = 0.1  # sound that is there before playing begins
@@ -45,6 +51,13 @@ def _serve() -> None:
         import sounddevice
     except OSError:  # what sounddevice says where it finds no library
         _say(note(protocol.FAILED, error=_MISSING, hint=_MISSING_HINT))
+        return
+    try:
+        _asked_latency()
+    except ValueError:
+        least, most = _LATENCIES_S
+        error = f"{_LATENCY} is not a number of seconds, {least} to {most:g}"
+        _say(note(protocol.FAILED, error=error, hint="as in DIALTONE_LATENCY=0.5, or leave it out"))
         return
     try:
         _say(note(protocol.DEVICES, devices=list(_devices(sounddevice))))
@@ -106,10 +119,29 @@ def _takes(card: Any, number: int, device: dict[str, Any], rate: int) -> bool:
     return True
 
 
+def _asked_latency() -> float | None:
+    """What the environment asks for [s], if anything. Raises ValueError where it is no number."""
+    asked = os.environ.get(_LATENCY)
+    if not asked:
+        return None
+    latency = float(asked)
+    least, most = _LATENCIES_S
+    if not least <= latency <= most:
+        raise ValueError(asked)
+    return latency
+
+
 def _opened(
-    card: Any, stream: Any, number: int, rates: list[int], channels: int, **more: Any
+    card: Any,
+    stream: Any,
+    number: int,
+    rates: list[int],
+    channels: int,
+    latency_s: float,
+    callback: Callable[[Any, int, Any, Any], None],
 ) -> "sounddevice._StreamBase":
     """A stream at the first of the rates that the device takes."""
+    latency_s = _asked_latency() or latency_s
     for place, rate in enumerate(rates):
         try:
             opened: sounddevice._StreamBase = stream(
@@ -117,8 +149,8 @@ def _opened(
                 device=number,
                 channels=channels,
                 dtype="float32",
-                latency=_LATENCY_S,
-                **more,
+                latency=latency_s,
+                callback=callback,
             )
         except card.PortAudioError:
             if place == len(rates) - 1:
@@ -150,7 +182,7 @@ def _capture(
         if not fifo.write(data):
             overruns += 1
 
-    stream = _opened(card, card.RawInputStream, number, rates, channels, callback=move)
+    stream = _opened(card, card.RawInputStream, number, rates, channels, _HEARD_S, move)
     threading.Thread(target=_leave_with_the_program, daemon=True).start()
     stream.start()
     while stream.active:
@@ -192,7 +224,7 @@ def _play(
         starved = short
         taken += count // frame
 
-    stream = _opened(card, card.RawOutputStream, number, rates, channels, callback=move)
+    stream = _opened(card, card.RawOutputStream, number, rates, channels, _PLAYED_S, move)
     begin = round(_BEGIN_S * stream.samplerate) * frame
     threading.Thread(
         target=_take_sound, args=(requests, fifo, begin, ending, enough), daemon=True
