@@ -27,7 +27,7 @@ export class Microphone {
     const running = (this.running = {});
     try {
       running.media = await navigator.mediaDevices.getUserMedia({ audio: RAW });
-      running.context = new AudioContext();
+      running.context = new AudioContext({ latencyHint: "playback" }); // a late sound is no harm, a gap is
       await running.context.audioWorklet.addModule("/page/worklet.js");
       running.socket = await this.connect(running);
       const recorder = new AudioWorkletNode(running.context, "recorder", {
