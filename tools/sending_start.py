@@ -1,4 +1,4 @@
-"""From Enter to the first sample: how long `dialtone send` takes until the sound card plays.
+"""From Enter to the first sample: how long `dialtone send` takes until something is heard.
 
 Runs the program, warm, for two profiles with and without a passphrase, each several times, on the
 default sound device; a sound server with a null sink will do. Prints the best and the middle one.
@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# In the program: the age of its process when its sound process first reports that samples went to
-# the device. It does so every 50 ms, so that the figures are late rather than early.
+# In the program: the age of its process when its sound process first reports that samples have been
+# heard. It does so every 50 ms, so that the figures are late rather than early.
 _TIMED = """
 import os, sys, time
 from dialtone.__main__ import main
@@ -23,7 +23,7 @@ began = int(fields[19]) / os.sysconf("SC_CLK_TCK")
 hear = playback.Playback._hear
 def timed(self, timeout_s):
     kind = hear(self, timeout_s)
-    if kind == protocol.PLAYED and self._taken:
+    if kind == protocol.PLAYED and self.played_s:
         print(time.clock_gettime(time.CLOCK_BOOTTIME) - began)
         playback.Playback._hear = hear
     return kind

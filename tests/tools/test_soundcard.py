@@ -366,3 +366,12 @@ def test_a_sound_process_that_cannot_start_is_said(monkeypatch, tmp_path, dialto
     answer = dialtone("devices")
     assert answer.code == 4
     assert answer.err.count("error:") == 1
+
+
+@pytest.mark.parametrize("asked", ["soon", "0", "-1", "60", "nan", "inf"])
+def test_a_latency_that_is_none_is_told(monkeypatch, asked):
+    monkeypatch.setenv("DIALTONE_LATENCY", asked)
+    with pytest.raises(Failure) as refused:
+        Playback(None, 48000, 1)
+    assert refused.value.code == ExitCode.DEVICE
+    assert "DIALTONE_LATENCY is not a number of seconds, 0.01 to 5" in refused.value.sentence

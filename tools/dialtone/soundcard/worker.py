@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 USUAL_RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 _RATE = 48000  # preferred: cards with one clock have it, and sound servers run at it
-# Sound in the device's buffers: a busy machine may leave the callback waiting for most of it. What
-# is played is heard so much later. PipeWire moves the more at a time, the longer the buffers are,
-# up to 2048 frames at 0.2 s, and so has the more time for each.
+# Sound in the device's buffers: a busy machine may leave the callback waiting for most of it, and
+# what is played is heard so much later. PipeWire moves a quarter of it at a time, in powers of two
+# up to 2048 frames, which it does from here on; half of them make four times as many gaps.
 _PLAYED_S = 0.2
 _HEARD_S = 0.5
 _LATENCY = "DIALTONE_LATENCY"  # takes the place of both [s]
@@ -212,6 +212,9 @@ def _play(
     def move(data: Any, frames: int, moment: Any, status: Any) -> None:
         nonlocal calls, taken, quiet, underruns, starved
         calls += 1
+        if not enough.is_set():
+            data[:] = bytes(len(data))
+            return
         last = ending.is_set()  # asked before the fifo is: what was written before it is there
         count = fifo.read_into(data)
         if count < len(data):
@@ -229,11 +232,10 @@ def _play(
     threading.Thread(
         target=_take_sound, args=(requests, fifo, begin, ending, enough), daemon=True
     ).start()
+    stream.start()  # silence until there is enough: it takes its time
     late = round(stream.latency * stream.samplerate)
     rest = late + round(_SILENCE_S * stream.samplerate)
     while True:
-        if enough.is_set() and not calls and not stream.active:
-            stream.start()
         over = ending.is_set() and not fifo and quiet >= rest
         heard = taken if over else max(taken - late, 0)
         state = (calls, taken, heard, underruns)
@@ -244,7 +246,7 @@ def _play(
         if calls and not stream.active:
             _say(note(protocol.FAILED, error="the device stopped", hint=""))
             return
-        enough.wait(protocol.PERIOD_S) if not enough.is_set() else time.sleep(protocol.PERIOD_S)
+        time.sleep(protocol.PERIOD_S)
 
 
 def _take_sound(
