@@ -23,6 +23,12 @@ PROGRAM = (sys.executable, "-m", "dialtone")
 SECRET = "correct horse"
 
 
+def on_small_disk(folder: Path, size: str, *command: str) -> tuple[str, ...]:
+    """What runs a command for which a folder is a file system of that size, as for nobody else."""
+    mount = f"mount -t tmpfs -o size={size} none '{folder}' && exec \"$@\""
+    return ("unshare", "-rm", "sh", "-c", mount, "sh", *command)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command said: exit code, stdout, stderr."""

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from dialtone.__main__ import run
 
-from .conftest import PROGRAM
+from .conftest import PROGRAM, on_small_disk
 from .daemon import until
 
 RECOVERY_S = 5.0
@@ -31,9 +31,8 @@ class Confined:
 
     def __init__(self, folder: Path, log: Path) -> None:
         folder.mkdir()
-        mount = f"mount -t tmpfs -o size=400k none '{folder}' && exec \"$@\""
-        command = ("unshare", "-rm", "sh", "-c", mount, "sh", *PROGRAM, "listen", "-", "--json",
-                   "--rate", "8000", "-d", str(folder))  # fmt: skip
+        listen = (*PROGRAM, "listen", "-", "--json", "--rate", "8000", "-d", str(folder))
+        command = on_small_disk(folder, "400k", *listen)
         self._log = log
         with log.open("wb") as said:
             self.process = subprocess.Popen(

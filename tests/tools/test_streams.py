@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 import soundfile
 from dialtone.errors import Failure
 from dialtone.stdin_sound import open_stdin
+
+from .conftest import PROGRAM, on_small_disk
 
 DEADLINE_S = 60
 
@@ -221,28 +224,17 @@ def test_sending_to_a_full_disk_leaves_nothing(start, recordings, tmp_path, suff
     assert list(out.iterdir()) == []
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path):
-    """A folder on a file system of 16 kB; only root may make one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(folder)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("mounting is not allowed here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_receiving_onto_a_full_disk(dialtone, recordings, data, tiny_disk, tmp_path):
-    file = tmp_path / "big.bin"
+def test_receiving_onto_a_full_disk(dialtone, data, tmp_path):
+    file, wav, tiny = tmp_path / "big.bin", tmp_path / "x.wav", tmp_path / "tiny"
     file.write_bytes(data * 6)
-    assert dialtone("send", file, "--plain", "-o", tmp_path / "x.wav").code == 0
-    answer = dialtone("receive", tmp_path / "x.wav", "-d", tiny_disk, "--json")
-    assert answer.code == 1
-    assert "disk is full" in answer.event("error")["error"]
-    assert names(tiny_disk) == []
+    assert dialtone("send", file, "--plain", "-o", wav).code == 0
+    tiny.mkdir()
+    receive = " ".join(map(shlex.quote, (*PROGRAM, "receive", str(wav), "-d", str(tiny), "--json")))
+    command = on_small_disk(tiny, "16k", "sh", "-c", f"{receive}; code=$?; ls '{tiny}'; exit $code")
+    received = subprocess.run(command, capture_output=True, timeout=DEADLINE_S)
+    assert received.returncode == 1, received.stderr
+    last = received.stdout.splitlines()[-1]  # behind it the names of files would come
+    assert "disk is full" in json.loads(last)["error"]
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
