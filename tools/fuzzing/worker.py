@@ -62,7 +62,7 @@ class Runner:
         self._count = count
         self._findings = findings
         self._causes: set[str] = set()
-        self._folder = Path(tempfile.mkdtemp(prefix="dialtone-fuzz-"))
+        self._room = tempfile.TemporaryDirectory(prefix="dialtone-fuzz-")
         self._begun = self._told = time.monotonic()
         self._start_rss = _peak()
 
@@ -75,7 +75,7 @@ class Runner:
 
     def once(self, data: bytes) -> float:
         """Processor time of one input [ms]. Raises what the target raises."""
-        folder = self._folder / "in"
+        folder = Path(self._room.name) / "in"
         folder.mkdir()
         begun = time.thread_time()
         try:
@@ -122,7 +122,7 @@ class Runner:
             self.tally.done = done
             print(json.dumps(asdict(self.tally)), flush=True)
         if done:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._room.cleanup()
             os._exit(0)  # out of the loop of libFuzzer, which has no end of its own
 
 
