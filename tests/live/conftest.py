@@ -4,8 +4,8 @@ What is played into a cable can be recorded from it. It runs in a folder of its 
 sound server of whoever runs the tests, and is gone afterwards.
 
 Virtual machines stand still for tens of milliseconds whenever their host is busy, and programs of
-theirs may have no real-time priority. So the server moves 16384 frames at a time, a third of a
-second: as long it may be kept from working without a gap in the sound.
+theirs may have no real-time priority. So the server moves 8192 frames at a time, 0.17 s: as long it
+may be kept from working without a gap in the sound.
 """
 
 import contextlib
@@ -36,12 +36,12 @@ NEEDED = ("dbus-daemon", "pipewire", "wireplumber", "wpctl", "pw-link")
 READY_S = 20.0
 LONGEST_S = 240  # for one test
 
+# What the server can move at a time at most.
 _CYCLES = """
 context.properties = {
-  default.clock.quantum-limit = 16384 default.clock.quantum = 16384
-  default.clock.min-quantum = 16384 default.clock.max-quantum = 16384 }
+  default.clock.quantum = 8192 default.clock.min-quantum = 8192 default.clock.max-quantum = 8192 }
 """
-_LATENCY_S = 1.0  # three of these
+_LATENCY_S = 0.6
 _NODE = """
   { factory = adapter args = {
       factory.name = support.null-audio-sink node.name = %s media.class = %s
